@@ -1,0 +1,32 @@
+#pragma once
+// Build-wide definitions: the index type and the switch between the two deliveries of this library.
+//
+// Header-only (default): a header `x.hpp` declares, and includes `x.inl.hpp`, which defines with HEADWISE_INLINE.
+// Against headwise::compiled (HEADWISE_COMPILED defined by its target): declarations only; the library's own sources
+// define HEADWISE_SOURCE and instantiate the same `.inl.hpp` once.
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(HEADWISE_COMPILED)
+#define HEADWISE_INLINE
+#else
+#define HEADWISE_INLINE inline
+#endif
+
+#if !defined(HEADWISE_COMPILED) || defined(HEADWISE_SOURCE)
+#define HEADWISE_DEFINITIONS 1
+#else
+#define HEADWISE_DEFINITIONS 0
+#endif
+
+#define HEADWISE_VERSION_MAJOR 0
+#define HEADWISE_VERSION_MINOR 1
+#define HEADWISE_VERSION_PATCH 0
+
+namespace hw {
+
+/// Signed size and index type of every shape, position and count in the library.
+using index_t = std::int64_t;
+
+}  // namespace hw

@@ -1,0 +1,70 @@
+#pragma once
+// The one exception of the library and the helpers that word it: what, where, expected, found.
+
+#include <concepts>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "headwise/core/config.hpp"
+
+namespace hw {
+
+/// Everything that is wrong in a file, an option or a call. `what()` names the place, what was expected and what was
+/// found, in at most 500 bytes, with control characters escaped.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(std::string_view message);
+};
+
+/// `name` as it may be shown in a message: control characters and invalid UTF-8 escaped, cut to `limit` bytes, in quotes.
+std::string quoted(std::string_view name, std::size_t limit = 80);
+
+/// "(512, 2048)"
+std::string shape_string(const std::vector<index_t>& shape);
+
+namespace detail {
+inline void append_piece(std::string& out, std::string_view piece) { out += piece; }
+template <std::integral T>
+void append_piece(std::string& out, T value) {
+  out += std::to_string(value);
+}
+template <std::floating_point T>
+void append_piece(std::string& out, T value) {
+  out += std::to_string(value);
+}
+}  // namespace detail
+
+/// Strings and numbers, one after the other.
+template <class... Pieces>
+std::string concat(const Pieces&... pieces) {
+  std::string out;
+  (detail::append_piece(out, pieces), ...);
+  return out;
+}
+
+/// Throws `Error("where: message")`.
+[[noreturn]] void fail(std::string_view where, std::string_view message);
+
+/// Throws `Error("where: expected X, found Y")`.
+[[noreturn]] void fail(std::string_view where, std::string_view expected, std::string_view found);
+
+/// a * b and a + b for sizes that came from outside; throw `Error` at `where` when the result does not fit.
+index_t checked_mul(index_t a, index_t b, std::string_view where);
+index_t checked_add(index_t a, index_t b, std::string_view where);
+
+/// A narrowing conversion that throws `Error` at `where` when the value does not fit.
+template <std::integral To, std::integral From>
+To checked_cast(From value, std::string_view where) {
+  if (!std::in_range<To>(value)) fail(where, concat("the number ", value, " is out of range"));
+  return static_cast<To>(value);
+}
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/core/error.inl.hpp"
+#endif
