@@ -2,22 +2,18 @@
 // Build-wide definitions: the index type and the switch between the two deliveries of this library.
 //
 // Header-only (default): a header `x.hpp` declares, and includes `x.inl.hpp`, which defines with HEADWISE_INLINE.
-// Against headwise::compiled (HEADWISE_COMPILED defined by its target): declarations only; the library's own sources
-// define HEADWISE_SOURCE and instantiate the same `.inl.hpp` once.
+// Against headwise::compiled (HEADWISE_COMPILED defined by its target): declarations only; the library's own sources,
+// which CMake generates, include each `.inl.hpp` once.
 
 #include <cstddef>
 #include <cstdint>
 
 #if defined(HEADWISE_COMPILED)
 #define HEADWISE_INLINE
+#define HEADWISE_DEFINITIONS 0
 #else
 #define HEADWISE_INLINE inline
-#endif
-
-#if !defined(HEADWISE_COMPILED) || defined(HEADWISE_SOURCE)
 #define HEADWISE_DEFINITIONS 1
-#else
-#define HEADWISE_DEFINITIONS 0
 #endif
 
 #define HEADWISE_VERSION_MAJOR 0

@@ -1,0 +1,16 @@
+# PCRE2::8bit, the 8-bit library of PCRE2 (Debian: libpcre2-dev).
+find_path(PCRE2_INCLUDE_DIR pcre2.h)
+find_library(PCRE2_8BIT_LIBRARY NAMES pcre2-8 pcre2-8-static)
+if(PCRE2_INCLUDE_DIR)
+  file(STRINGS "${PCRE2_INCLUDE_DIR}/pcre2.h" pcre2_lines REGEX "^#define PCRE2_(MAJOR|MINOR)[ \t]+[0-9]+")
+  string(REGEX REPLACE "#define PCRE2_(MAJOR|MINOR)[ \t]+([0-9]+)[^;]*" "\\2" pcre2_numbers "${pcre2_lines}")
+  string(REPLACE ";" "." PCRE2_VERSION "${pcre2_numbers}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(PCRE2 REQUIRED_VARS PCRE2_8BIT_LIBRARY PCRE2_INCLUDE_DIR VERSION_VAR PCRE2_VERSION)
+mark_as_advanced(PCRE2_INCLUDE_DIR PCRE2_8BIT_LIBRARY)
+if(PCRE2_FOUND AND NOT TARGET PCRE2::8bit)
+  add_library(PCRE2::8bit UNKNOWN IMPORTED)
+  set_target_properties(PCRE2::8bit PROPERTIES IMPORTED_LOCATION "${PCRE2_8BIT_LIBRARY}"
+                                               INTERFACE_INCLUDE_DIRECTORIES "${PCRE2_INCLUDE_DIR}")
+endif()

@@ -1,0 +1,16 @@
+# Utf8proc::utf8proc (Debian: libutf8proc-dev).
+find_path(UTF8PROC_INCLUDE_DIR utf8proc.h)
+find_library(UTF8PROC_LIBRARY NAMES utf8proc)
+if(UTF8PROC_INCLUDE_DIR)
+  file(STRINGS "${UTF8PROC_INCLUDE_DIR}/utf8proc.h" utf8proc_lines REGEX "^#define UTF8PROC_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+  string(REGEX REPLACE "#define UTF8PROC_VERSION_[A-Z]+ +([0-9]+)" "\\1" utf8proc_numbers "${utf8proc_lines}")
+  string(REPLACE ";" "." UTF8PROC_VERSION "${utf8proc_numbers}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Utf8proc REQUIRED_VARS UTF8PROC_LIBRARY UTF8PROC_INCLUDE_DIR VERSION_VAR UTF8PROC_VERSION)
+mark_as_advanced(UTF8PROC_INCLUDE_DIR UTF8PROC_LIBRARY)
+if(Utf8proc_FOUND AND NOT TARGET Utf8proc::utf8proc)
+  add_library(Utf8proc::utf8proc UNKNOWN IMPORTED)
+  set_target_properties(Utf8proc::utf8proc PROPERTIES IMPORTED_LOCATION "${UTF8PROC_LIBRARY}"
+                                                      INTERFACE_INCLUDE_DIRECTORIES "${UTF8PROC_INCLUDE_DIR}")
+endif()
