@@ -1,0 +1,3 @@
+// Bodies of the attention kernels; included once for each target (targets/region.hpp).
+
+inline constexpr AttentionKernels kAttention{};

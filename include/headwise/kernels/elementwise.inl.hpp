@@ -1,0 +1,21 @@
+#pragma once
+// The elementwise kernels of every target: hw::kernels::<target>::kElementwise.
+
+#include "headwise/kernels/elementwise.hpp"
+#include "headwise/kernels/targets/avx2.hpp"
+#include "headwise/kernels/targets/avx512.hpp"
+#include "headwise/kernels/targets/scalar.hpp"
+
+HEADWISE_BEGIN_SCALAR
+#include "headwise/kernels/elementwise.inc.hpp"
+HEADWISE_END_SCALAR
+
+#if HEADWISE_X86
+HEADWISE_BEGIN_AVX2
+#include "headwise/kernels/elementwise.inc.hpp"
+HEADWISE_END_TARGET
+
+HEADWISE_BEGIN_AVX512
+#include "headwise/kernels/elementwise.inc.hpp"
+HEADWISE_END_TARGET
+#endif

@@ -1,0 +1,3 @@
+#pragma once
+#include "headwise/core/config.hpp"
+namespace hw::kernels { struct MatmulKernels {}; }

@@ -1,0 +1,98 @@
+#pragma once
+// The vocabulary (see scalar.hpp) for AVX-512 F, BW, DQ and VL: 16 lanes.
+
+#include "headwise/kernels/targets/region.hpp"
+
+#if HEADWISE_X86
+HEADWISE_BEGIN_AVX512
+
+inline constexpr int kLanes = 16;
+struct Vf { __m512 v; };
+struct Vi { __m512i v; };
+struct Vm { __mmask16 v; };
+
+HEADWISE_HOT __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+HEADWISE_HOT Vf splat(float x) { return {_mm512_set1_ps(x)}; }
+HEADWISE_HOT Vf zero() { return {_mm512_setzero_ps()}; }
+HEADWISE_HOT Vf load(const float* p) { return {_mm512_loadu_ps(p)}; }
+HEADWISE_HOT Vf load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
+HEADWISE_HOT void store(float* p, Vf a) { _mm512_storeu_ps(p, a.v); }
+HEADWISE_HOT void store(float* p, Vf a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a.v); }
+
+HEADWISE_HOT Vf add(Vf a, Vf b) { return {_mm512_add_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf sub(Vf a, Vf b) { return {_mm512_sub_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf mul(Vf a, Vf b) { return {_mm512_mul_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf div(Vf a, Vf b) { return {_mm512_div_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf fma(Vf a, Vf b, Vf c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+HEADWISE_HOT Vf fnma(Vf a, Vf b, Vf c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+HEADWISE_HOT float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+HEADWISE_HOT Vf min(Vf a, Vf b) { return {_mm512_min_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf max(Vf a, Vf b) { return {_mm512_max_ps(a.v, b.v)}; }
+HEADWISE_HOT Vf abs(Vf a) { return {_mm512_abs_ps(a.v)}; }
+HEADWISE_HOT Vf sqrt(Vf a) { return {_mm512_sqrt_ps(a.v)}; }
+HEADWISE_HOT Vf round(Vf a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+
+HEADWISE_HOT Vm less(Vf a, Vf b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+HEADWISE_HOT Vm equal(Vf a, Vf b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+HEADWISE_HOT Vm is_nan(Vf a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+HEADWISE_HOT Vf select(Vm m, Vf yes, Vf no) { return {_mm512_mask_blend_ps(m.v, no.v, yes.v)}; }
+HEADWISE_HOT bool any(Vm m) { return m.v != 0; }
+
+HEADWISE_HOT Vi splat_int(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+HEADWISE_HOT Vf to_float(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
+HEADWISE_HOT Vi to_int(Vf a) { return {_mm512_cvtps_epi32(a.v)}; }
+HEADWISE_HOT Vf scale(Vf a, Vf n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+
+HEADWISE_HOT __m256 upper_half(__m512 a) { return _mm512_extractf32x8_ps(a, 1); }
+HEADWISE_HOT float sum(Vf a) {
+  const __m256 y = _mm256_add_ps(_mm512_castps512_ps256(a.v), upper_half(a.v));
+  __m128 x = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+HEADWISE_HOT float max_lane(Vf a) {
+  const __m256 y = _mm256_max_ps(_mm512_castps512_ps256(a.v), upper_half(a.v));
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+HEADWISE_HOT __m256i load_16bit(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+HEADWISE_HOT __m256i load_16bit(const void* p, int n) { return _mm256_maskz_loadu_epi16(first_lanes(n), p); }
+HEADWISE_HOT Vf widen_f16(__m256i bits) { return {_mm512_cvtph_ps(bits)}; }
+HEADWISE_HOT Vf widen_bf16(__m256i bits) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))}; }
+HEADWISE_HOT Vf load(const f16* p) { return widen_f16(load_16bit(p)); }
+HEADWISE_HOT Vf load(const f16* p, int n) { return widen_f16(load_16bit(p, n)); }
+HEADWISE_HOT Vf load(const bf16* p) { return widen_bf16(load_16bit(p)); }
+HEADWISE_HOT Vf load(const bf16* p, int n) { return widen_bf16(load_16bit(p, n)); }
+HEADWISE_HOT Vf load(const std::int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+HEADWISE_HOT Vf load(const std::int8_t* p, int n) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), p)))};
+}
+HEADWISE_HOT __m256i narrow_f16(Vf a) { return _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+HEADWISE_HOT __m256i narrow_bf16(Vf a) {  // to nearest even; a NaN keeps its upper half and becomes quiet
+  const __m512i u = _mm512_castps_si512(a.v), high = _mm512_srli_epi32(u, 16);
+  const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))), 16);
+  return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(rounded, is_nan(a).v, high, _mm512_set1_epi32(0x40)));
+}
+HEADWISE_HOT void store(f16* p, Vf a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow_f16(a)); }
+HEADWISE_HOT void store(bf16* p, Vf a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow_bf16(a)); }
+HEADWISE_HOT void store(f16* p, Vf a, int n) { _mm256_mask_storeu_epi16(p, first_lanes(n), narrow_f16(a)); }
+HEADWISE_HOT void store(bf16* p, Vf a, int n) { _mm256_mask_storeu_epi16(p, first_lanes(n), narrow_bf16(a)); }
+HEADWISE_HOT void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+HEADWISE_END_TARGET
+
+// Float kernels are the same with VNNI and BF16: these targets see those of avx512, and redefine what differs.
+namespace hw::kernels::avx512_vnni {
+using namespace hw::kernels::avx512;
+}
+namespace hw::kernels::avx512_bf16 {
+using namespace hw::kernels::avx512_vnni;
+}
+#endif

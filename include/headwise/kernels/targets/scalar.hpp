@@ -1,0 +1,116 @@
+#pragma once
+// The vocabulary of kernel bodies, on the compiler's portable vectors: no intrinsics, correct on every CPU.
+//
+// Every target defines these names. Vf: kLanes floats, Vi: kLanes int32, Vm: a mask of kLanes, Vb: 4 * kLanes bytes (int8.hpp).
+// `n` counts leading lanes, 0 <= n <= kLanes: the others load as zero and are not stored; memory behind them is not touched.
+// min, max: a < b ? a : b and a > b ? a : b, so b when either is NaN. fma may round twice here; it does not on the other targets.
+// sum, max_lane: over all lanes, in an order that is fixed per target.
+
+#include "headwise/kernels/targets/region.hpp"
+
+HEADWISE_BEGIN_SCALAR
+
+inline constexpr int kLanes = 4;
+typedef float FloatLanes __attribute__((vector_size(16)));
+typedef std::int32_t IntLanes __attribute__((vector_size(16)));
+struct Vf { FloatLanes v; };
+struct Vi { IntLanes v; };
+struct Vm { IntLanes v; };
+
+HEADWISE_HOT Vf splat(float x) { return {FloatLanes{x, x, x, x}}; }
+HEADWISE_HOT Vf zero() { return splat(0.0f); }
+HEADWISE_HOT Vf load(const float* p) {
+  Vf out;
+  std::memcpy(&out, p, sizeof out);
+  return out;
+}
+HEADWISE_HOT void store(float* p, Vf a) { std::memcpy(p, &a, sizeof a); }
+HEADWISE_HOT Vf load(const float* p, int n) {
+  Vf out = zero();
+  for (int i = 0; i < n; ++i) out.v[i] = p[i];
+  return out;
+}
+HEADWISE_HOT void store(float* p, Vf a, int n) {
+  for (int i = 0; i < n; ++i) p[i] = a.v[i];
+}
+
+HEADWISE_HOT Vf add(Vf a, Vf b) { return {a.v + b.v}; }
+HEADWISE_HOT Vf sub(Vf a, Vf b) { return {a.v - b.v}; }
+HEADWISE_HOT Vf mul(Vf a, Vf b) { return {a.v * b.v}; }
+HEADWISE_HOT Vf div(Vf a, Vf b) { return {a.v / b.v}; }
+HEADWISE_HOT Vf fma(Vf a, Vf b, Vf c) { return {a.v * b.v + c.v}; }    // a b + c, not contracted in this region
+HEADWISE_HOT Vf fnma(Vf a, Vf b, Vf c) { return {c.v - a.v * b.v}; }   // c - a b
+HEADWISE_HOT float fma(float a, float b, float c) { return a * b + c; }
+HEADWISE_HOT Vf min(Vf a, Vf b) { return {a.v < b.v ? a.v : b.v}; }
+HEADWISE_HOT Vf max(Vf a, Vf b) { return {a.v > b.v ? a.v : b.v}; }
+HEADWISE_HOT Vf abs(Vf a) { return std::bit_cast<Vf>(std::bit_cast<IntLanes>(a) & 0x7FFFFFFF); }
+HEADWISE_HOT Vf sqrt(Vf a) {
+  HEADWISE_UNROLL
+  for (int i = 0; i < kLanes; ++i) a.v[i] = __builtin_sqrtf(a.v[i]);
+  return a;
+}
+HEADWISE_HOT Vf round(Vf a) {  // to nearest even
+  HEADWISE_UNROLL
+  for (int i = 0; i < kLanes; ++i) a.v[i] = __builtin_nearbyintf(a.v[i]);
+  return a;
+}
+
+HEADWISE_HOT Vm less(Vf a, Vf b) { return {a.v < b.v}; }
+HEADWISE_HOT Vm equal(Vf a, Vf b) { return {a.v == b.v}; }
+HEADWISE_HOT Vm is_nan(Vf a) { return {a.v != a.v}; }
+HEADWISE_HOT Vf select(Vm m, Vf yes, Vf no) { return {m.v ? yes.v : no.v}; }
+HEADWISE_HOT bool any(Vm m) { return (m.v[0] | m.v[1] | m.v[2] | m.v[3]) != 0; }
+
+HEADWISE_HOT Vi splat_int(std::int32_t x) { return {IntLanes{x, x, x, x}}; }
+HEADWISE_HOT Vf to_float(Vi a) { return {__builtin_convertvector(a.v, FloatLanes)}; }
+// To nearest even; the value must fit (or else the result is any number).
+HEADWISE_HOT Vi to_int(Vf a) {
+  Vi out;
+  HEADWISE_UNROLL
+  for (int i = 0; i < kLanes; ++i) {
+    const float x = __builtin_nearbyintf(a.v[i]);
+    out.v[i] = x >= -2147483648.0f && x < 2147483648.0f ? static_cast<std::int32_t>(x) : INT32_MIN;
+  }
+  return out;
+}
+// a 2^n for integral n; out of range: infinity or (denormals are kept or flushed, as the target can) towards zero.
+HEADWISE_HOT Vf scale(Vf a, Vf n) {
+  HEADWISE_UNROLL
+  for (int i = 0; i < kLanes; ++i) {
+    const float e = n.v[i] > 300.0f ? 300.0f : n.v[i] > -300.0f ? n.v[i] : -300.0f;
+    a.v[i] = __builtin_ldexpf(a.v[i], static_cast<int>(e));
+  }
+  return a;
+}
+
+HEADWISE_HOT float sum(Vf a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
+HEADWISE_HOT float max_lane(Vf a) {
+  const float x = a.v[0] > a.v[2] ? a.v[0] : a.v[2], y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
+  return x > y ? x : y;
+}
+
+HEADWISE_HOT Vf load(const f16* p, int n = kLanes) {
+  Vf out = zero();
+  for (int i = 0; i < n; ++i) out.v[i] = to_float(p[i]);
+  return out;
+}
+HEADWISE_HOT Vf load(const bf16* p, int n = kLanes) {
+  Vf out = zero();
+  for (int i = 0; i < n; ++i) out.v[i] = to_float(p[i]);
+  return out;
+}
+HEADWISE_HOT Vf load(const std::int8_t* p, int n = kLanes) {
+  Vf out = zero();
+  for (int i = 0; i < n; ++i) out.v[i] = static_cast<float>(p[i]);
+  return out;
+}
+HEADWISE_HOT void store(f16* p, Vf a, int n = kLanes) {
+  for (int i = 0; i < n; ++i) p[i] = to_f16(a.v[i]);
+}
+HEADWISE_HOT void store(bf16* p, Vf a, int n = kLanes) {
+  for (int i = 0; i < n; ++i) p[i] = to_bf16(a.v[i]);
+}
+HEADWISE_HOT void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }      // into L1
+HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+HEADWISE_END_SCALAR
