@@ -22,7 +22,7 @@ inline std::string describe(const JsonDocument& document, const JsonNode& node) 
       char text[32];
       return {text, std::to_chars(text, text + sizeof text, std::bit_cast<double>(node.payload)).ptr};
     }
-    case JsonKind::string: return "the string " + quoted(document.text(node));
+    case JsonKind::string: return "the string " + hw::quoted(document.text(node));
     case JsonKind::array: return concat("an array of ", node.size);
     case JsonKind::object: return "an object";
   }
@@ -225,7 +225,7 @@ HEADWISE_INLINE std::optional<Json> Json::find(std::string_view key) const {
 
 HEADWISE_INLINE Json Json::at(std::string_view key) const {
   const detail::JsonNode* found = find_node(key);
-  if (!found) fail(concat("the key ", quoted(key), " is missing"));
+  if (!found) fail(concat("the key ", hw::quoted(key), " is missing"));
   return {document_, found};
 }
 

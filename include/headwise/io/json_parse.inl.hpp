@@ -277,8 +277,8 @@ class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
     const std::string place = path.empty() ? std::string(origin_) : concat(origin_, ": ", path);
     const std::string_view found = std::string_view(token).substr(token.size() > 40 ? token.size() - 40 : 0);
     // 406: a number beyond the range of double.
-    if (error.id == 406) fail(place, concat("the number ", quoted(std::string_view(token).substr(0, 40)), " is out of range"));
-    fail(place, concat("not valid JSON at byte ", position, ", after ", quoted(found)));
+    if (error.id == 406) fail(place, concat("the number ", hw::quoted(std::string_view(token).substr(0, 40)), " is out of range"));
+    fail(place, concat("not valid JSON at byte ", position, ", after ", hw::quoted(found)));
   }
 
  private:

@@ -28,7 +28,9 @@ class FileHandle {
   int fd_;
 };
 
-[[noreturn]] inline void fail_errno(const std::string& path, int code) { fail(quoted(path, 300), std::generic_category().message(code)); }
+[[noreturn]] inline void fail_errno(const std::string& path, int code) {
+  fail(hw::quoted(path, 300), std::generic_category().message(code));
+}
 
 inline void read_all(int fd, std::byte* out, std::size_t size, const std::string& path) {
   std::size_t done = 0;
@@ -36,7 +38,7 @@ inline void read_all(int fd, std::byte* out, std::size_t size, const std::string
     const ssize_t n = ::read(fd, out + done, size - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_errno(path, errno);
-    if (n == 0) fail(quoted(path, 300), concat(size, " bytes"), concat(done, ": the file became shorter while it was read"));
+    if (n == 0) fail(hw::quoted(path, 300), concat(size, " bytes"), concat(done, ": the file became shorter while it was read"));
     done += static_cast<std::size_t>(n);
   }
 }
@@ -45,14 +47,14 @@ inline void read_all(int fd, std::byte* out, std::size_t size, const std::string
 
 HEADWISE_INLINE MappedFile MappedFile::open(const std::string& path, Access access) {
   if (path.empty()) fail("file", "the path is empty");
-  if (path.find('\0') != std::string::npos) fail(quoted(path, 300), "the path contains a NUL character");
+  if (path.find('\0') != std::string::npos) fail(hw::quoted(path, 300), "the path contains a NUL character");
   // Non-blocking, so that a FIFO can be refused instead of waited for.
   const detail::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) detail::fail_errno(path, errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) detail::fail_errno(path, errno);
-  if (S_ISDIR(info.st_mode)) fail(quoted(path, 300), "a file", "a folder");
-  if (!S_ISREG(info.st_mode)) fail(quoted(path, 300), "a regular file", "a FIFO, a device or a socket");
+  if (S_ISDIR(info.st_mode)) fail(hw::quoted(path, 300), "a file", "a folder");
+  if (!S_ISREG(info.st_mode)) fail(hw::quoted(path, 300), "a regular file", "a FIFO, a device or a socket");
 
   MappedFile out;
   out.path_ = path;
