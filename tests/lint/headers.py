@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Every header compiles alone, in both deliveries: header-only, and against headwise::compiled.
+
+    headers.py --compiler CXX [--jobs N] [--stamps DIR] [--root ROOT] [FLAG...]
+
+A header that passed is not compiled again while it, what it includes from headwise, and the command are unchanged (stamps in DIR).
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import subprocess
+import sys
+
+from rules import read_headers
+
+MODES = {"header-only": [], "compiled": ["-DHEADWISE_COMPILED"]}
+
+
+def closure(headers, name, seen=None):
+    seen = set() if seen is None else seen
+    if name in headers and name not in seen:
+        seen.add(name)
+        for _, _, own in headers[name].includes:
+            closure(headers, own, seen)
+    return seen
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--stamps")
+    parser.add_argument("--root", default=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    parser.add_argument("--mode", choices=list(MODES), action="append")
+    args, flags = parser.parse_known_args()
+    headers = read_headers(args.root)
+    alone = [n for n, h in headers.items() if not h.fragment and not n.endswith(".inl.hpp")]
+    if args.stamps:
+        os.makedirs(args.stamps, exist_ok=True)
+
+    def check(job):
+        name, mode = job
+        command = [args.compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++", "-I",
+                   os.path.join(args.root, "include"), *flags, *MODES[mode], "-"]
+        digest = hashlib.sha256(repr(command).encode())
+        for part in sorted(closure(headers, name)):
+            digest.update(headers[part].text.encode())
+        stamp = args.stamps and os.path.join(args.stamps, f"{name}.{mode}".replace("/", "_"))
+        if stamp and os.path.exists(stamp) and open(stamp).read() == digest.hexdigest():
+            return job, None
+        # Included twice: the guard works too.
+        run = subprocess.run(command, input=f'#include "{name}"\n#include "{name}"\n', text=True, capture_output=True)
+        if run.returncode:
+            return job, run.stderr
+        if stamp:
+            with open(stamp, "w") as f:
+                f.write(digest.hexdigest())
+        return job, None
+
+    jobs = [(name, mode) for name in alone for mode in args.mode or MODES]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for (name, mode), error in pool.map(check, jobs):
+            if error is not None:
+                failed += 1
+                print(f"include/{name} does not compile alone ({mode}):\n" + "\n".join(error.splitlines()[:12]))
+    print(f"{len(alone)} headers, {len(jobs)} units, {failed} failed")
+    return 1 if failed or not jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The lint itself: every rule finds its violation in a small tree, and nothing in a clean one."""
+
+import os
+import tempfile
+import unittest
+
+import rules
+
+CLEAN = {
+    "core/a.hpp": "#pragma once\n#include <string>\n// std::abort() in a comment, and \"printf(\" below are words\n"
+                  "inline const char* words() { return \"std::abort() printf(\"; }\n",
+    "core/b.hpp": '#pragma once\n#include "headwise/core/a.hpp"\n#if HEADWISE_DEFINITIONS\n#include "headwise/core/b.inl.hpp"\n#endif\n',
+    "core/b.inl.hpp": '#pragma once\n#include "headwise/core/b.hpp"\nvoid f() { static const int kTable = 3; static constexpr int k = kTable; }\n',
+    "linalg/dense.hpp": "#pragma once\n#include <Eigen/Dense>\n",
+    "kernels/k.hpp": '#pragma once\n#include <cmath>\nHEADWISE_BEGIN_AVX2\n#include "headwise/kernels/k.inc.hpp"\nHEADWISE_END_TARGET\n',
+    "kernels/k.inc.hpp": "inline float f(float x) { return x; }\n",
+    "text/vocabulary.hpp": '#pragma once\n#include "headwise/io/json.hpp"\n// text/ may say llama\ninline constexpr int kLlamaVocabulary = 1;\n',
+    "io/json.hpp": "#pragma once\n#include <nlohmann/json.hpp>\n",
+    "families/llama.hpp": '#pragma once\n#include "headwise/core/a.hpp"\nstruct Llama {};\n',
+    "headwise.hpp": '#pragma once\n#include "headwise/core/b.hpp"\n',
+}
+
+# (what the finding says, file, content)
+VIOLATIONS = [
+    ("arrows point down", "core/x.hpp", '#pragma once\n#include "headwise/io/json.hpp"\n'),
+    ("arrows point down", "text/x.hpp", '#pragma once\n#include "headwise/models/m.hpp"\n'),
+    ("arrows point down", "core/x.hpp", '#pragma once\n#include "headwise/headwise.hpp"\n'),
+    ("by its full name", "core/x.hpp", '#pragma once\n#include "a.hpp"\n'),
+    ("no room named", "utils/x.hpp", "#pragma once\n"),
+    ("only the doors", "x.hpp", "#pragma once\n"),
+    ("only in linalg/", "layers/x.hpp", "#pragma once\n#include <Eigen/Core>\n"),
+    ("only in io/", "text/x.hpp", "#pragma once\n#include <nlohmann/json.hpp>\n"),
+    ("only in text/", "io/x.hpp", "#pragma once\n#include <pcre2.h>\n"),
+    ("only in text/", "io/x.hpp", "#pragma once\n#include <utf8proc.h>\n"),
+    ("needs no library but Eigen", "headwise.hpp", '#pragma once\n#include "headwise/io/json.hpp"\n'),
+    ("includes no family", "headwise.hpp", '#pragma once\n#include "headwise/families/llama.hpp"\n'),
+    ("at most 400", "core/x.hpp", "#pragma once\n" + "\n" * 401),
+    ("at most 120", "families/x.hpp", "#pragma once\n" + "\n" * 121),
+    ("columns", "core/x.hpp", "#pragma once\n" + "/" * 141 + "\n"),
+    ("blanks at the end", "core/x.hpp", "#pragma once \n"),
+    ("#pragma once", "core/x.hpp", "int f();\n"),
+    ("no header includes this body", "core/x.inl.hpp", "#pragma once\n"),
+    ("not under `#if HEADWISE_DEFINITIONS`", "core/b.hpp", '#pragma once\n#include "headwise/core/b.inl.hpp"\n'),
+    ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { std::abort(); }\n"),
+    ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { exit(1); }\n"),
+    ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { std::terminate(); }\n"),
+    ("prints", "core/x.hpp", "#pragma once\ninline void f() { std::cerr << 1; }\n"),
+    ("prints", "core/x.hpp", '#pragma once\ninline void f() { std::printf("x"); }\n'),
+    ("assert checks nothing", "io/x.hpp", "#pragma once\ninline void f(int n) { assert(n > 0); }\n"),
+    ("mutable global", "core/x.hpp", "#pragma once\ninline int f() { static int calls = 0; return ++calls; }\n"),
+    ("mutable global", "core/x.hpp", "#pragma once\ninline std::map<int, int> registry;\n"),
+    ("mutable global", "core/x.hpp", "#pragma once\ninline int count = 0;\n"),
+    ("mutable global", "core/x.hpp", "#pragma once\nthread_local int depth = 0;\n"),
+    ("names the family llama", "models/x.hpp", "#pragma once\nstruct LlamaDecoder {};\n"),
+    ("names the family gpt2", "layers/x.hpp", '#pragma once\ninline const char* f() { return "gpt2"; }\n'),
+    ("inside a target region", "kernels/k.hpp", "#pragma once\nHEADWISE_BEGIN_AVX2\n#include <cmath>\nHEADWISE_END_TARGET\n"),
+    ("outside a target region", "kernels/k.hpp", '#pragma once\n#include "headwise/kernels/k.inc.hpp"\n'),
+    ("a fragment includes nothing", "kernels/k.inc.hpp", "#include <cmath>\n"),
+    ("not closed", "kernels/k.hpp", "#pragma once\nHEADWISE_BEGIN_AVX2\n"),
+]
+
+
+def findings(files):
+    with tempfile.TemporaryDirectory() as root:
+        for name, content in files.items():
+            path = os.path.join(root, "include", "headwise", name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(content)
+        return [f"{name}:{line}: {what}" for name, line, what in rules.findings(root)[1]]
+
+
+class Rules(unittest.TestCase):
+    def test_a_clean_tree_has_no_findings(self):
+        self.assertEqual(findings(CLEAN), [])
+
+    def test_every_violation_is_found(self):
+        for says, file, content in VIOLATIONS:
+            with self.subTest(says=says, file=file):
+                found = findings({**CLEAN, "models/m.hpp": "#pragma once\n", file: content})
+                self.assertTrue(any(f.startswith(f"headwise/{file}:") and says in f for f in found) or
+                                any(says in f and "reached from" in f for f in found), f"{file}: {found}")
+
+    def test_a_body_in_two_units(self):
+        inner = '#pragma once\n#include "headwise/core/b.inl.hpp"\n'
+        found = findings({**CLEAN, "core/c.inl.hpp": inner, "core/d.inl.hpp": inner})
+        self.assertTrue(any("define it twice" in f for f in found), found)
+
+
+if __name__ == "__main__":
+    unittest.main()
