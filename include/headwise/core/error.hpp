@@ -27,6 +27,11 @@ std::string quoted(std::string_view name, std::size_t limit = 80);
 std::string shape_string(const std::vector<index_t>& shape);
 
 namespace detail {
+/// The length of the valid UTF-8 sequence at the start of `s`, or 0.
+std::size_t utf8_length(std::string_view s);
+/// `s` with control characters and invalid UTF-8 escaped, cut to `limit` bytes.
+std::string printable(std::string_view s, std::size_t limit);
+
 inline void append_piece(std::string& out, std::string_view piece) { out += piece; }
 template <std::integral T>
 void append_piece(std::string& out, T value) {

@@ -4,8 +4,7 @@
 namespace hw {
 namespace detail {
 
-// The length of the valid UTF-8 sequence at the start of `s`, or 0.
-inline std::size_t utf8_length(std::string_view s) {
+HEADWISE_INLINE std::size_t utf8_length(std::string_view s) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
   if (s.empty()) return 0;
   const unsigned char a = byte(0);
@@ -14,12 +13,14 @@ inline std::size_t utf8_length(std::string_view s) {
   if (n == 0 || s.size() < n) return 0;
   for (std::size_t i = 1; i < n; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
-  if ((a == 0xE0 && byte(1) < 0xA0) || (a == 0xED && byte(1) > 0x9F) || (a == 0xF0 && byte(1) < 0x90) || (a == 0xF4 && byte(1) > 0x8F)) return 0;
+  const bool overlong = (a == 0xE0 && byte(1) < 0xA0) || (a == 0xF0 && byte(1) < 0x90);
+  const bool surrogate = a == 0xED && byte(1) > 0x9F, above_unicode = a == 0xF4 && byte(1) > 0x8F;
+  if (overlong || surrogate || above_unicode) return 0;
   return n;
 }
 
 // Escapes what a terminal or a log must not see; stops before `limit` bytes and says so with "...".
-inline std::string printable(std::string_view s, std::size_t limit) {
+HEADWISE_INLINE std::string printable(std::string_view s, std::size_t limit) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   while (!s.empty()) {
