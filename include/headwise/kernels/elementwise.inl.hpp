@@ -2,6 +2,7 @@
 // The elementwise kernels of every target: hw::kernels::<target>::kElementwise.
 
 #include "headwise/kernels/elementwise.hpp"
+#include "headwise/kernels/elementwise_math.inl.hpp"
 #include "headwise/kernels/targets/avx2.hpp"
 #include "headwise/kernels/targets/avx512.hpp"
 #include "headwise/kernels/targets/scalar.hpp"

@@ -40,6 +40,26 @@ HEADWISE_HOT Vm is_nan(Vf a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 HEADWISE_HOT Vf select(Vm m, Vf yes, Vf no) { return {_mm256_blendv_ps(no.v, yes.v, m.v)}; }
 HEADWISE_HOT bool any(Vm m) { return _mm256_movemask_ps(m.v) != 0; }
 
+HEADWISE_HOT Vm mask_of(std::uint32_t bits) {
+  const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<std::int32_t>(bits)), lane), lane))};
+}
+HEADWISE_HOT Vf copy_sign(Vf a, Vf sign) {
+  const __m256 minus = _mm256_set1_ps(-0.0f);
+  return {_mm256_or_ps(_mm256_and_ps(minus, sign.v), _mm256_andnot_ps(minus, a.v))};
+}
+HEADWISE_HOT Vf lane_numbers() { return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)}; }
+HEADWISE_HOT Vf middle_swapped(__m256 a) { return {_mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), 0xD8))}; }
+HEADWISE_HOT void unzip(Vf a, Vf b, Vf& even, Vf& odd) {
+  even = middle_swapped(_mm256_shuffle_ps(a.v, b.v, 0x88));
+  odd = middle_swapped(_mm256_shuffle_ps(a.v, b.v, 0xDD));
+}
+HEADWISE_HOT void zip(Vf even, Vf odd, Vf& a, Vf& b) {
+  const __m256 low = _mm256_unpacklo_ps(even.v, odd.v), high = _mm256_unpackhi_ps(even.v, odd.v);
+  a = {_mm256_permute2f128_ps(low, high, 0x20)};
+  b = {_mm256_permute2f128_ps(low, high, 0x31)};
+}
+
 HEADWISE_HOT Vi splat_int(std::int32_t x) { return {_mm256_set1_epi32(x)}; }
 HEADWISE_HOT Vf to_float(Vi a) { return {_mm256_cvtepi32_ps(a.v)}; }
 HEADWISE_HOT Vi to_int(Vf a) { return {_mm256_cvtps_epi32(a.v)}; }

@@ -39,6 +39,23 @@ HEADWISE_HOT Vm is_nan(Vf a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q
 HEADWISE_HOT Vf select(Vm m, Vf yes, Vf no) { return {_mm512_mask_blend_ps(m.v, no.v, yes.v)}; }
 HEADWISE_HOT bool any(Vm m) { return m.v != 0; }
 
+HEADWISE_HOT Vm mask_of(std::uint32_t bits) { return {static_cast<__mmask16>(bits)}; }
+HEADWISE_HOT Vf copy_sign(Vf a, Vf sign) {
+  const __m512i minus = _mm512_set1_epi32(INT32_MIN);
+  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(minus, _mm512_castps_si512(sign.v), _mm512_castps_si512(a.v), 0xCA))};
+}
+HEADWISE_HOT Vf lane_numbers() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
+HEADWISE_HOT void unzip(Vf a, Vf b, Vf& even, Vf& odd) {
+  const __m512i e = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  even = {_mm512_permutex2var_ps(a.v, e, b.v)};
+  odd = {_mm512_permutex2var_ps(a.v, _mm512_add_epi32(e, _mm512_set1_epi32(1)), b.v)};
+}
+HEADWISE_HOT void zip(Vf even, Vf odd, Vf& a, Vf& b) {
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  a = {_mm512_permutex2var_ps(even.v, low, odd.v)};
+  b = {_mm512_permutex2var_ps(even.v, _mm512_add_epi32(low, _mm512_set1_epi32(8)), odd.v)};
+}
+
 HEADWISE_HOT Vi splat_int(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
 HEADWISE_HOT Vf to_float(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
 HEADWISE_HOT Vi to_int(Vf a) { return {_mm512_cvtps_epi32(a.v)}; }

@@ -61,6 +61,25 @@ HEADWISE_HOT Vm is_nan(Vf a) { return {a.v != a.v}; }
 HEADWISE_HOT Vf select(Vm m, Vf yes, Vf no) { return {m.v ? yes.v : no.v}; }
 HEADWISE_HOT bool any(Vm m) { return (m.v[0] | m.v[1] | m.v[2] | m.v[3]) != 0; }
 
+HEADWISE_HOT Vm mask_of(std::uint32_t bits) {  // lane i: bit i; higher bits are ignored
+  const IntLanes lane = {1, 2, 4, 8};
+  const auto all = static_cast<std::int32_t>(bits);
+  return {(IntLanes{all, all, all, all} & lane) == lane};
+}
+HEADWISE_HOT Vf copy_sign(Vf a, Vf sign) {
+  return std::bit_cast<Vf>((std::bit_cast<IntLanes>(a) & 0x7FFFFFFF) | (std::bit_cast<IntLanes>(sign) & INT32_MIN));
+}
+HEADWISE_HOT Vf lane_numbers() { return {FloatLanes{0, 1, 2, 3}}; }
+// a and b joined, as their even and their odd lanes; and back.
+HEADWISE_HOT void unzip(Vf a, Vf b, Vf& even, Vf& odd) {
+  even = {FloatLanes{a.v[0], a.v[2], b.v[0], b.v[2]}};
+  odd = {FloatLanes{a.v[1], a.v[3], b.v[1], b.v[3]}};
+}
+HEADWISE_HOT void zip(Vf even, Vf odd, Vf& a, Vf& b) {
+  a = {FloatLanes{even.v[0], odd.v[0], even.v[1], odd.v[1]}};
+  b = {FloatLanes{even.v[2], odd.v[2], even.v[3], odd.v[3]}};
+}
+
 HEADWISE_HOT Vi splat_int(std::int32_t x) { return {IntLanes{x, x, x, x}}; }
 HEADWISE_HOT Vf to_float(Vi a) { return {__builtin_convertvector(a.v, FloatLanes)}; }
 // To nearest even; the value must fit (or else the result is any number).
