@@ -1,0 +1,106 @@
+#pragma once
+// What a part is built from: its weights by canonical name, and the tables that a model's parts share.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headwise/core/executor.hpp"
+#include "headwise/flow/frame.hpp"
+#include "headwise/io/weight_map.hpp"
+#include "headwise/kernels/matmul.hpp"
+#include "headwise/kernels/table.hpp"
+
+namespace hw {
+
+/// A weight matrix in the layout that the kernels read. Shared by all parts that use the same tensor.
+struct PackedWeights {
+  AlignedBuffer<std::byte> bytes;
+  kernels::PackedMatrix matrix;
+};
+
+/// One line of Model::explain(): a weight matrix and how it is kept.
+struct MatrixReport {
+  std::string name;
+  index_t rows = 0;
+  index_t cols = 0;
+  DType file_type = DType::f32;
+  DType type = DType::f32;
+  std::size_t bytes = 0;
+};
+
+struct BuildOptions {
+  /// Store weight matrices in this type instead of the file's. Rows that the type's block does not divide keep theirs.
+  std::optional<DType> weights;
+  /// Called with the share of weights loaded so far, in [0, 1].
+  std::optional<FunctionRef<void(double)>> progress;
+};
+
+/// A stream that is computed once at the beginning of each step (rotary angles, say), for all parts that read it.
+struct StepStream {
+  Slot slot;
+  index_t width = 0;
+  std::function<void(const TokenSet&, View)> fill;
+};
+
+/// A scope of canonical weight names, and what a model's parts share while they are built. Cheap to copy.
+class Build {
+ public:
+  Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options = {});
+
+  /// The scope `name` below this one.
+  Build scope(std::string_view name) const { return Build(weights_.scope(name), shared_); }
+
+  /// Does the file (through the family's map) have this tensor?
+  bool has(std::string_view name) const { return weights_.has(name); }
+
+  /// A vector of `n` floats. Errors: missing, another shape.
+  std::vector<float> vector(std::string_view name, index_t n) const { return weights_.vector(name, n); }
+
+  /// The rows of a (rows, cols) matrix as the file has them. Errors: missing, another shape, not a weight type.
+  MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const { return weights_.matrix(name, rows, cols); }
+
+  /// The same matrix packed for the kernels, in the file's type or the one that the caller asked for. A tensor that several
+  /// parts ask for is packed once.
+  std::shared_ptr<const PackedWeights> packed(std::string_view name, index_t rows, index_t cols) const;
+
+  /// The number of the stream called `name` (the same name gives the same number in the whole model); 0 is the residual stream.
+  Slot slot(std::string_view name) const;
+  /// A stream of that name and width, filled at the beginning of each step. The same name gives the same stream.
+  Slot step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const;
+  const std::vector<StepStream>& step_streams() const noexcept { return shared_->step_streams; }
+  int slots() const noexcept { return shared_->slots; }
+
+  std::string path(std::string_view name) const { return weights_.path(name); }
+  const std::vector<MatrixReport>& report() const noexcept { return shared_->report; }
+  std::uint64_t fingerprint() const noexcept { return shared_->fingerprint; }
+  const kernels::Table& kernels() const noexcept { return shared_->kernels; }
+
+ private:
+  struct Shared {
+    const kernels::Table& kernels;
+    Executor& executor;
+    BuildOptions options;
+    std::map<std::string, std::shared_ptr<const PackedWeights>, std::less<>> packed;
+    std::map<std::string, int, std::less<>> slot_numbers;
+    int slots = 1;
+    std::vector<StepStream> step_streams;
+    std::vector<MatrixReport> report;
+    std::uint64_t fingerprint = 0;
+    std::size_t bytes_done = 0;
+  };
+  Build(Weights weights, std::shared_ptr<Shared> shared) : weights_(std::move(weights)), shared_(std::move(shared)) {}
+
+  Weights weights_;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/flow/build.inl.hpp"
+#endif

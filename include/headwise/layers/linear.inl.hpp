@@ -1,0 +1,62 @@
+#pragma once
+#include <algorithm>
+
+#include "headwise/layers/linear.hpp"
+
+namespace hw {
+
+HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b) : in_(in) {
+  for (const LinearPart& p : parts) {
+    const Build scope = p.name.empty() ? b : b.scope(p.name);
+    Part part;
+    part.weights = scope.packed("weight", p.out, in);
+    if (p.bias) part.bias = scope.vector("bias", p.out);
+    part.column = out_;
+    part.panel = panels_;
+    out_ += p.out;
+    panels_ += kernels::panel_count(p.out);
+    quantises_ = quantises_ || is_quantised(part.weights->matrix.type);
+    parts_.push_back(std::move(part));
+  }
+}
+
+HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const {
+  if (x.rows == 0) return;
+  const Step& step = f.step;
+  const kernels::MatmulKernels& matmul = step.kernels.matmul;
+  const ArenaScope scope(step.arena);
+
+  const std::byte* quantised = nullptr;
+  if (quantises_) {
+    const auto memory = step.arena.take<std::byte>(kernels::activation_bytes(DType::q8_0, x.rows, in_));
+    step.parallel_rows(x.rows, in_, [&](index_t begin, index_t end) {
+      matmul.quantise_activations(x.data, x.stride, begin, end, in_, memory.data());
+    });
+    quantised = memory.data();
+  }
+
+  // Panels of all parts in one row, split evenly; a task may end one part and begin the next.
+  const int tasks = static_cast<int>(std::min<index_t>(step.executor.threads(), panels_));
+  index_t scratch_bytes = 0;
+  for (const Part& p : parts_) scratch_bytes = std::max(scratch_bytes, kernels::matmul_scratch_bytes(p.weights->matrix.type, x.rows, in_));
+  scratch_bytes = (scratch_bytes + 63) / 64 * 64;
+  const auto scratch = step.arena.take<std::byte>(scratch_bytes * tasks);
+  const auto work = [&](int task) {
+    const index_t begin = panels_ * task / tasks, end = panels_ * (task + 1) / tasks;
+    for (const Part& p : parts_) {
+      const kernels::PackedMatrix& w = p.weights->matrix;
+      const index_t first = std::max(begin, p.panel) - p.panel;
+      const index_t last = std::min(end - p.panel, kernels::panel_count(w.rows));
+      if (first < last)
+        matmul.matmul(w, x.data, x.stride, quantised, x.rows, y.data + p.column, y.stride, p.bias.empty() ? nullptr : p.bias.data(), first,
+                      last, scratch.data() + scratch_bytes * task);
+    }
+  };
+  if (tasks == 1) {
+    work(0);
+  } else {
+    step.executor.run(tasks, work);
+  }
+}
+
+}  // namespace hw

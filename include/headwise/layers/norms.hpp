@@ -1,0 +1,73 @@
+#pragma once
+// Normalisation of rows.
+
+#include <vector>
+
+#include "headwise/flow/build.hpp"
+#include "headwise/flow/concepts.hpp"
+
+namespace hw {
+
+/// y = x. The place where an architecture has no norm.
+struct NoNorm {
+  struct Config {};
+  NoNorm() = default;
+  NoNorm(const Config&, const Build&) {}
+  static constexpr Couples couples = Couples::nothing;
+  void forward(ConstView x, View y, const Frame&) const noexcept {
+    if (x.data == y.data) return;
+    for (index_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, y.row(i));
+  }
+};
+
+/// y = x / sqrt(mean(x^2) + eps) * w                                             RMSNorm, arXiv:1910.07467
+/// Weights: `weight` (d). Families whose file stores w - 1 (Gemma) add 1 in their weight map.
+class RmsNorm {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t size = 0;
+    float eps = 1e-6f;
+  };
+
+  RmsNorm(const Config& c, const Build& b) : eps_(c.eps), weight_(b.vector("weight", c.size)) {}
+
+  void forward(ConstView x, View y, const Frame& f) const {
+    f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
+      f.step.kernels.elementwise.rms_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.data(), eps_, y.row(begin), y.stride);
+    });
+  }
+
+ private:
+  float eps_;
+  std::vector<float> weight_;
+};
+
+/// y = (x - mean(x)) / sqrt(var(x) + eps) * w + b                                LayerNorm, arXiv:1607.06450
+/// Weights: `weight` (d), and `bias` (d) where Config::bias says so.
+class LayerNorm {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t size = 0;
+    float eps = 1e-5f;
+    bool bias = true;
+  };
+
+  LayerNorm(const Config& c, const Build& b)
+      : eps_(c.eps), weight_(b.vector("weight", c.size)), bias_(c.bias ? b.vector("bias", c.size) : std::vector<float>()) {}
+
+  void forward(ConstView x, View y, const Frame& f) const {
+    f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
+      f.step.kernels.elementwise.layer_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.data(),
+                                            bias_.empty() ? nullptr : bias_.data(), eps_, y.row(begin), y.stride);
+    });
+  }
+
+ private:
+  float eps_;
+  std::vector<float> weight_;
+  std::vector<float> bias_;
+};
+
+}  // namespace hw

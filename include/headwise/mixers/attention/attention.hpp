@@ -1,0 +1,129 @@
+#pragma once
+// Attention: project -> store -> score, mask, normalise -> emit.
+
+#include <atomic>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "headwise/layers/linear.hpp"
+#include "headwise/mixers/attention/kv_state.hpp"
+#include "headwise/mixers/attention/mask.hpp"
+#include "headwise/mixers/attention/project.hpp"
+
+namespace hw {
+
+/// The stock score: s_e = scale q . k_e, soft-capped, plus ALiBi. Everything in it is a run-time choice.
+struct DotScore {};
+
+/// The run-time choices of attention, beside its projection's.
+struct AttentionOptions {
+  std::optional<float> scale;  // absent: 1 / sqrt(head_dim)
+  float soft_cap = 0.0f;       // attn_logit_softcapping: s = cap tanh(s / cap); 0: none
+  bool alibi = false;          // s += slope_head (e - i)                                       arXiv:2108.12409
+  bool sinks = false;          // a learned logit per head (`sinks`) that takes part in the softmax and has no value
+  bool output_bias = false;
+};
+
+namespace detail {
+
+/// One head group's work that the kernels do not choose: which rows, heads and pages.
+struct AttentionCall {
+  const Frame& frame;
+  kernels::KvLayout layout;
+  index_t heads;
+  Qkv qkv;
+  View out;                                             // (t, h v)
+  std::span<const EntryRange> visible;                  // per row
+  const FunctionRef<std::uint64_t(index_t, index_t)>* sees;  // row of the frame, block
+  std::span<const std::span<const std::byte* const>> pages;  // per sequence
+  float scale;
+  float soft_cap;
+  const float* alibi;
+  const float* sinks;
+  void (*attend)(const kernels::Attend&, float*);  // null: the step's own
+};
+
+void run_attention(const AttentionCall& call);
+std::vector<float> alibi_slopes(index_t heads);
+
+/// Stores the step's keys and values behind what the states hold, or in pages of the arena where there is no state. Gives the
+/// pages of every sequence. The states have not grown yet.
+std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout, const Qkv& qkv, const States<KvState>& states);
+
+}  // namespace detail
+
+/// delta = Wo concat_j softmax_e(s_je) v_e,  s as in AttentionOptions                     arXiv:1706.03762, GQA arXiv:2305.13245
+///
+/// MHA, MQA and GQA by head counts; causal, windowed or bidirectional by `M`; position by the projection. Keys are stored rotated.
+/// Weights: the projection's, and `o` (d, h v).
+/// A row's bits do not depend on the batch, the chunking of the prompt, the threads, or whether there is a state.
+template <Mask M = Causal, class P = QkvProjection>
+class Attention {
+  static_assert(Project<P>, "Attention<Mask, Project>: Project must have heads(), layout() and project(In, Qkv&) const");
+
+ public:
+  using State = KvState;
+  static constexpr Couples couples = M::couples;
+  static constexpr std::string_view kName = "attention";
+
+  struct Config {
+    typename P::Config project{};
+    M mask{};
+    AttentionOptions options{};
+  };
+
+  Attention(const Config& c, const Build& b)
+      : mask_(c.mask),
+        options_(c.options),
+        project_(c.project, b),
+        output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
+    if (options_.alibi) alibi_ = detail::alibi_slopes(project_.heads());
+    if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
+  }
+
+  State make_state() const { return KvState(project_.layout()); }
+
+  void forward(In in, View delta, const States<State>& states) const {
+    const Frame& f = in.frame;
+    const TokenSet& tokens = f.tokens();
+    const kernels::KvLayout layout = project_.layout();
+    Arena& arena = f.step.arena;
+
+    Qkv qkv;
+    project_.project(in, qkv);
+    const auto pages = detail::store_entries(f, layout, qkv, states);
+    const auto visible = arena.take<EntryRange>(f.rows());
+    for (std::size_t s = 0; s < tokens.sequences.size(); ++s)
+      for (index_t t = tokens.sequences[s].begin; t < tokens.sequences[s].end; ++t)
+        visible[static_cast<std::size_t>(t)] = mask_.range(tokens, t, tokens.total[s]);
+
+    const View out = arena.take_view(f.rows(), project_.heads() * layout.value_dim);
+    detail::AttentionCall call{f, layout, project_.heads(), qkv, out, visible, nullptr, pages, options_.scale.value_or(default_scale(layout)), options_.soft_cap, alibi_.empty() ? nullptr : alibi_.data(), sinks_.empty() ? nullptr : sinks_.data(), nullptr};
+    if constexpr (requires { mask_.sees(tokens, index_t{}, index_t{}); }) {
+      const auto predicate = [&](index_t row, index_t block) { return mask_.sees(tokens, row, block); };
+      const FunctionRef<std::uint64_t(index_t, index_t)> sees(predicate);
+      call.sees = &sees;
+      detail::run_attention(call);
+    } else {
+      detail::run_attention(call);
+    }
+    for (std::size_t s = 0; s < states.size(); ++s) states[s].grow(tokens.sequences[s].size());
+    output_.forward(out, delta, f);
+  }
+
+ private:
+  static float default_scale(const kernels::KvLayout& layout) { return 1.0f / std::sqrt(static_cast<float>(layout.key_dim)); }
+
+  M mask_;
+  AttentionOptions options_;
+  P project_;
+  Linear output_;
+  std::vector<float> alibi_, sinks_;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/mixers/attention/attention.inl.hpp"
+#endif

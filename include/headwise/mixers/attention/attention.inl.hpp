@@ -1,0 +1,160 @@
+#pragma once
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "headwise/mixers/attention/attention.hpp"
+
+namespace hw::detail {
+
+// Slopes of ALiBi: 2^(-8 i / n) for the largest power of two n <= heads, then every second one of the next power.
+HEADWISE_INLINE std::vector<float> alibi_slopes(index_t heads) {
+  const auto n = static_cast<index_t>(std::bit_floor(static_cast<std::uint64_t>(heads)));
+  std::vector<float> out;
+  for (index_t i = 0; i < heads; ++i)
+    out.push_back(static_cast<float>(i < n ? std::exp2(-8.0 * static_cast<double>(i + 1) / static_cast<double>(n))
+                                           : std::exp2(-4.0 * static_cast<double>(2 * (i - n) + 1) / static_cast<double>(n))));
+  return out;
+}
+
+HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout, const Qkv& qkv,
+                                                                                const States<KvState>& states) {
+  constexpr index_t kBlock = kernels::kKeyBlock;
+  const TokenSet& tokens = f.tokens();
+  Arena& arena = f.step.arena;
+  const auto out = arena.take<std::span<const std::byte* const>>(static_cast<index_t>(tokens.sequences.size()));
+  for (std::size_t s = 0; s < tokens.sequences.size(); ++s) {
+    const RowRange rows = tokens.sequences[s];
+    const index_t before = states.empty() ? 0 : states[s].size();
+    const index_t first = before / kBlock, count = (before + rows.size() + kBlock - 1) / kBlock;
+    const auto pages = arena.take<std::byte*>(count);
+    if (states.empty()) {
+      const auto memory = arena.take<std::byte>(count * layout.bytes());
+      for (index_t i = 0; i < count; ++i) pages[static_cast<std::size_t>(i)] = memory.data() + i * layout.bytes();
+      std::memset(pages[static_cast<std::size_t>(count) - 1], 0, static_cast<std::size_t>(layout.bytes()));
+      if (layout.value_stride() != layout.value_dim) std::memset(memory.data(), 0, memory.size());
+    } else {
+      for (index_t i = 0; i < count; ++i) pages[static_cast<std::size_t>(i)] = states[s].page(i);
+    }
+    f.step.parallel_rows(count - first, kBlock * layout.heads * (layout.key_dim + layout.value_dim), [&](index_t begin, index_t end) {
+      for (index_t page = first + begin; page < first + end; ++page) {
+        const index_t from = std::max(before, page * kBlock), to = std::min(before + rows.size(), (page + 1) * kBlock);
+        const index_t row = rows.begin + from - before;
+        f.step.kernels.attention.append(layout, pages[static_cast<std::size_t>(page)], from - page * kBlock, to - from, qkv.k.row(row), qkv.k.stride,
+                                        qkv.v.row(row), qkv.v.stride);
+      }
+    });
+    out[s] = {const_cast<const std::byte* const*>(pages.data()), pages.size()};
+  }
+  return out;
+}
+
+HEADWISE_INLINE void run_attention(const AttentionCall& call) {
+  const Frame& f = call.frame;
+  const TokenSet& tokens = f.tokens();
+  const kernels::AttentionKernels& kernel = f.step.kernels.attention;
+  Executor& executor = f.step.executor;
+  Arena& arena = f.step.arena;
+  const index_t groups = call.layout.heads, group = call.heads / groups;
+  const index_t tile = std::max<index_t>(8, 64 / group);  // tokens of a task: about 64 query rows
+
+  // A task is one KV head and one tile of one sequence's tokens.
+  struct Task {
+    std::size_t sequence;
+    RowRange rows;
+    index_t group;
+  };
+  index_t count = 0;
+  for (const RowRange& rows : tokens.sequences) count += (rows.size() + tile - 1) / tile * groups;
+  const auto tasks = arena.take<Task>(count);
+  index_t n = 0, segments = 1;
+  for (std::size_t s = 0; s < tokens.sequences.size(); ++s)
+    for (index_t g = 0; g < groups; ++g)
+      for (index_t at = tokens.sequences[s].begin; at < tokens.sequences[s].end; at += tile) {
+        const RowRange rows{at, std::min(at + tile, tokens.sequences[s].end)};
+        tasks[static_cast<std::size_t>(n++)] = {s, rows, g};
+        EntryRange seen = call.visible[static_cast<std::size_t>(rows.begin)];
+        for (index_t t = rows.begin; t < rows.end; ++t) {
+          seen.begin = std::min(seen.begin, call.visible[static_cast<std::size_t>(t)].begin);
+          seen.end = std::max(seen.end, call.visible[static_cast<std::size_t>(t)].end);
+        }
+        const EntryRange of = kernels::segments_of(seen);
+        segments = std::max(segments, of.end - of.begin);
+      }
+
+  const auto attend_of = [&](const Task& task) {
+    kernels::Attend a;
+    const index_t head = task.group * group;
+    a.q = call.qkv.q.row(task.rows.begin) + head * call.layout.key_dim;
+    a.q_token_stride = call.qkv.q.stride;
+    a.q_head_stride = call.layout.key_dim;
+    a.out = call.out.row(task.rows.begin) + head * call.layout.value_dim;
+    a.out_token_stride = call.out.stride;
+    a.out_head_stride = call.layout.value_dim;
+    a.tokens = task.rows.size();
+    a.heads = group;
+    a.first_head = head;
+    a.layout = call.layout;
+    a.kv_head = task.group;
+    a.pages = call.pages[task.sequence].data();
+    a.visible = call.visible.data() + task.rows.begin;
+    a.query_entry = tokens.index.data() + task.rows.begin;
+    a.scale = call.scale;
+    a.soft_cap = call.soft_cap;
+    a.alibi = call.alibi != nullptr ? call.alibi + head : nullptr;
+    a.sink = call.sinks != nullptr ? call.sinks + head : nullptr;
+    return a;
+  };
+  const auto with_predicate = [&](const Task& task, auto&& body) {
+    kernels::Attend a = attend_of(task);
+    if (call.sees == nullptr) return body(a);
+    const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(task.rows.begin + token, block); };
+    const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);
+    a.sees = &sees;
+    body(a);
+  };
+  const index_t scratch_size = (kernels::attend_scratch(call.layout) + 15) / 16 * 16;
+
+  // Few tasks over a long context: segments of a task run side by side, and are merged in their order.
+  if (segments > 1 && count < 4 * executor.threads() && executor.threads() > 1 && call.attend == nullptr) {
+    const index_t partial = tile * group * kernels::partial_size(call.layout);
+    const auto partials = arena.take<float>(count * segments * partial);
+    const int workers = static_cast<int>(std::min<index_t>(executor.threads(), count * segments));
+    const auto scratch = arena.take<float>(scratch_size * workers);
+    std::atomic<index_t> next{0};
+    executor.run(workers, [&](int worker) {
+      for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count * segments;)
+        with_predicate(tasks[static_cast<std::size_t>(i / segments)], [&](const kernels::Attend& a) {
+          EntryRange seen = a.visible[0];
+          for (index_t t = 1; t < a.tokens; ++t) seen = {std::min(seen.begin, a.visible[t].begin), std::max(seen.end, a.visible[t].end)};
+          const EntryRange own = kernels::segments_of(seen);
+          if (own.begin + i % segments < own.end) kernel.attend_segment(a, own.begin + i % segments, partials.data() + i * partial, scratch.data() + worker * scratch_size);
+        });
+    });
+    for (index_t i = 0; i < count; ++i)
+      with_predicate(tasks[static_cast<std::size_t>(i)], [&](const kernels::Attend& a) {
+        EntryRange seen = a.visible[0];
+        for (index_t t = 1; t < a.tokens; ++t) seen = {std::min(seen.begin, a.visible[t].begin), std::max(seen.end, a.visible[t].end)};
+        const EntryRange own = kernels::segments_of(seen);
+        kernel.merge_segments(a, partials.data() + i * segments * partial, own.end - own.begin);
+      });
+    return;
+  }
+
+  const index_t work = 64 * 64 * (call.layout.key_dim + call.layout.value_dim) / 16;
+  const int workers = count == 1 || count * work < (1 << 13) ? 1 : static_cast<int>(std::min<index_t>(executor.threads(), count));
+  const auto scratch = arena.take<float>(scratch_size * workers);
+  const auto attend = call.attend != nullptr ? call.attend : kernel.attend;
+  std::atomic<index_t> next{0};
+  const auto drain = [&](int worker) {
+    for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;)
+      with_predicate(tasks[static_cast<std::size_t>(i)], [&](const kernels::Attend& a) { attend(a, scratch.data() + worker * scratch_size); });
+  };
+  if (workers == 1) {
+    drain(0);
+  } else {
+    executor.run(workers, drain);
+  }
+}
+
+}  // namespace hw::detail

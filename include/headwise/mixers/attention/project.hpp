@@ -1,0 +1,56 @@
+#pragma once
+// The first stage of attention: queries, and what one entry caches.
+
+#include <optional>
+
+#include "headwise/layers/linear.hpp"
+#include "headwise/layers/norms.hpp"
+#include "headwise/mixers/attention/rotary.hpp"
+
+namespace hw {
+
+/// Shapes: q (t, h k), k (t, g k), v (t, g v).
+struct Qkv {
+  View q, k, v;
+};
+
+/// What attention asks of a projection: its head counts and sizes, and the rows.
+template <class P>
+concept Project = requires(const P p, In in, Qkv& o) {
+  { p.heads() } -> std::convertible_to<index_t>;
+  { p.layout() } -> std::convertible_to<kernels::KvLayout>;
+  p.project(in, o);
+};
+
+/// q = rope(norm(Wq x + bq)), k = rope(norm(Wk x + bk)), v = Wv x + bv
+///
+/// Weights: `q` (h k, d), `k` and `v` (g k, d), biases and norms (`q_norm`, `k_norm`, over each head) where the config says so.
+class QkvProjection {
+ public:
+  struct Config {
+    index_t hidden_size = 0;
+    index_t num_attention_heads = 0;
+    index_t num_key_value_heads = 0;
+    index_t head_dim = 0;
+    bool bias = false;
+    std::optional<float> norm_eps;       // RMSNorm over each head of q and k, before the rotation
+    std::optional<RotaryConfig> rotary;  // absent: no rotation
+  };
+
+  QkvProjection(const Config& c, const Build& b);
+  index_t heads() const noexcept { return config_.num_attention_heads; }
+  kernels::KvLayout layout() const noexcept { return {config_.num_key_value_heads, config_.head_dim, config_.head_dim}; }
+  void project(In in, Qkv& o) const;
+
+ private:
+  Config config_;
+  Linear qkv_;
+  std::optional<RmsNorm> q_norm_, k_norm_;
+  Slot angles_;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/mixers/attention/project.inl.hpp"
+#endif

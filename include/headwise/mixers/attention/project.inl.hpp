@@ -1,0 +1,58 @@
+#pragma once
+#include "headwise/mixers/attention/project.hpp"
+
+namespace hw {
+namespace detail {
+
+// Checked here, below both front doors, so that user code gets the errors that a file gets.
+inline const QkvProjection::Config& checked(const QkvProjection::Config& c, const Build& b) {
+  const std::string where = b.path("q");
+  const auto positive = [&](index_t v, const char* name) {
+    if (v <= 0 || v > (index_t{1} << 24)) fail(where, concat("a positive ", name), std::to_string(v));
+  };
+  positive(c.hidden_size, "hidden_size");
+  positive(c.num_attention_heads, "num_attention_heads");
+  positive(c.num_key_value_heads, "num_key_value_heads");
+  positive(c.head_dim, "head_dim");
+  if (c.num_attention_heads % c.num_key_value_heads != 0)
+    fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"), std::to_string(c.num_key_value_heads));
+  if (c.rotary) check_rotary(*c.rotary, c.head_dim, where);
+  return c;
+}
+
+}  // namespace detail
+
+HEADWISE_INLINE QkvProjection::QkvProjection(const Config& c, const Build& b)
+    : config_(detail::checked(c, b)),
+      qkv_(c.hidden_size,
+           {{"q", c.num_attention_heads * c.head_dim, c.bias}, {"k", c.num_key_value_heads * c.head_dim, c.bias}, {"v", c.num_key_value_heads * c.head_dim, c.bias}}, b) {
+  if (c.norm_eps) {
+    q_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("q_norm"));
+    k_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("k_norm"));
+  }
+  if (c.rotary) angles_ = rotary_stream(*c.rotary, b);
+}
+
+HEADWISE_INLINE void QkvProjection::project(In in, Qkv& o) const {
+  const Step& step = in.frame.step;
+  const index_t q = config_.num_attention_heads * config_.head_dim, k = config_.num_key_value_heads * config_.head_dim;
+  const View all = step.arena.take_view(in.x.rows, q + 2 * k);
+  qkv_.forward(in.x, all, in.frame);
+  o = {all.col_range(0, q), all.col_range(q, q + k), all.col_range(q + k, q + 2 * k)};
+  if (q_norm_)
+    for (index_t t = 0; t < all.rows; ++t) {
+      const View qh(o.q.row(t), config_.num_attention_heads, config_.head_dim), kh(o.k.row(t), config_.num_key_value_heads, config_.head_dim);
+      q_norm_->forward(qh, qh, in.frame);
+      k_norm_->forward(kh, kh, in.frame);
+    }
+  if (config_.rotary) {
+    const index_t n = config_.rotary->dims / 2;
+    const View angles = in.frame.at(angles_);
+    step.parallel_rows(all.rows, 2 * (q + k), [&](index_t begin, index_t end) {  // the heads of k follow those of q in a row
+      step.kernels.elementwise.rope(all.row(begin), all.stride, end - begin, config_.num_attention_heads + config_.num_key_value_heads,
+                                    config_.head_dim, angles.row(begin), angles.row(begin) + n, angles.stride, n, config_.rotary->pairs);
+    });
+  }
+}
+
+}  // namespace hw

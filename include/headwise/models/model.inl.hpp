@@ -1,0 +1,199 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "headwise/models/model.hpp"
+
+namespace hw {
+
+// Takes an idle arena, or a new one, and puts it back at the end.
+class Model::Workspace {
+ public:
+  explicit Workspace(Workspaces& all) : all_(all) {
+    {
+      const std::lock_guard lock(all_.mutex);
+      if (!all_.idle.empty()) {
+        arena_ = std::move(all_.idle.back());
+        all_.idle.pop_back();
+      }
+    }
+    if (!arena_) {
+      arena_ = std::make_unique<Arena>();
+      const std::lock_guard lock(all_.mutex);
+      all_.idle.reserve(all_.idle.size() + 8);  // so that putting back does not allocate
+    }
+  }
+  ~Workspace() {
+    const std::lock_guard lock(all_.mutex);
+    if (all_.idle.size() < all_.idle.capacity()) all_.idle.push_back(std::move(arena_));
+  }
+  Arena& arena() noexcept { return *arena_; }
+
+ private:
+  Workspaces& all_;
+  std::unique_ptr<Arena> arena_;
+};
+
+HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
+  if (batch.empty()) fail("forward", "the batch has no sequence");
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const Sequence& seq = batch[s];
+    const auto where = [&] { return concat("forward: sequence ", s); };
+    if (seq.ids.empty()) fail(where(), "it has no tokens");
+    index_t vectors = 0;
+    for (std::size_t i = 0; i < seq.ids.size(); ++i) {
+      const std::int32_t id = seq.ids[i];
+      if (id == -1 && seq.vectors.data != nullptr) {
+        ++vectors;
+      } else if (id < 0 || id >= info_.vocab_size) {
+        fail(concat("forward: sequence ", s, ", token ", i), concat("an id below the vocabulary size ", info_.vocab_size), std::to_string(id));
+      }
+    }
+    if (seq.vectors.data != nullptr && (vectors != seq.vectors.rows || seq.vectors.cols != info_.hidden_size))
+      fail(where(), concat("vectors of shape (", vectors, ", ", info_.hidden_size, ")"), concat("(", seq.vectors.rows, ", ", seq.vectors.cols, ")"));
+    if (!seq.marks.empty() && seq.marks.size() != seq.ids.size())
+      fail(where(), concat("a mark for each of ", seq.ids.size(), " tokens"), std::to_string(seq.marks.size()));
+    if ((seq.state == nullptr) != (batch[0].state == nullptr)) fail(where(), "either all sequences of a batch have a state or none");
+    const index_t before = seq.state != nullptr ? seq.state->size() : 0;
+    if (seq.state != nullptr) {
+      if (seq.state->fingerprint_ != info_.fingerprint || seq.state->fingerprint_ == 0)
+        fail(where(), concat("a state of this model (fingerprint ", info_.fingerprint, ")"), std::to_string(seq.state->fingerprint_));
+      for (std::size_t o = 0; o < s; ++o)
+        if (batch[o].state == seq.state) fail(where(), concat("it has the same state as sequence ", o));
+    }
+    const index_t total = before + static_cast<index_t>(seq.ids.size());
+    if (info_.max_positions > 0 && total > info_.max_positions)
+      fail(where(), concat("at most ", info_.max_positions, " positions (max_position_embeddings)"), concat("position ", info_.max_positions, " of ", total));
+  }
+}
+
+HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {
+  check(batch);
+  bool crosses = false;
+  const auto regime_after = [&](const Sequence& s) { return regime(s.state->size() + static_cast<index_t>(s.ids.size())); };
+  for (const Sequence& s : batch)
+    if (s.state != nullptr) {
+      if (s.state->size() == 0) s.state->regime_ = regime_after(s);
+      crosses = crosses || s.state->regime_ != regime_after(s);
+    }
+  if (!crosses) return step(batch, out, options);
+
+  // A position policy changes for all rows (dynamic RoPE): the sequences that cross are run again from their first token, in
+  // new states that replace the old ones when all has gone well.
+  std::vector<Sequence> again(batch.begin(), batch.end());
+  std::vector<std::vector<std::int32_t>> ids(batch.size());
+  std::vector<StateSet> fresh(batch.size());
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    if (batch[s].state->regime_ == regime_after(batch[s])) continue;
+    const auto before = batch[s].state->ids();
+    if (std::find(before.begin(), before.end(), -1) != before.end())
+      fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but earlier rows were given as vectors");
+    if (!batch[s].marks.empty()) fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but marks are not kept");
+    ids[s].assign(before.begin(), before.end());
+    ids[s].insert(ids[s].end(), batch[s].ids.begin(), batch[s].ids.end());
+    fresh[s] = make_state();
+    fresh[s].regime_ = regime_after(batch[s]);
+    again[s].ids = ids[s];
+    again[s].state = &fresh[s];
+  }
+  step(again, out, options);
+  for (std::size_t s = 0; s < batch.size(); ++s)
+    if (again[s].state == &fresh[s]) {
+      const bool shorter = batch[s].wanted == Wanted::all && again[s].ids.size() != batch[s].ids.size();
+      if (shorter) out.keep_last_rows(static_cast<index_t>(s), static_cast<index_t>(batch[s].ids.size()));
+      *batch[s].state = std::move(fresh[s]);
+    }
+}
+
+HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {
+  for (const Sequence& s : batch)
+    if (s.state != nullptr) s.state->reserve(static_cast<index_t>(s.ids.size()));
+
+  Workspace workspace(*workspaces_);
+  Arena& arena = workspace.arena();
+  const ArenaScope scope(arena);
+  index_t rows = 0;
+  for (const Sequence& s : batch) rows += static_cast<index_t>(s.ids.size());
+
+  const auto ranges = arena.take<RowRange>(static_cast<index_t>(batch.size()));
+  const auto total = arena.take<index_t>(static_cast<index_t>(batch.size()));
+  const auto index = arena.take<index_t>(rows);
+  const auto coord = arena.take<float>(rows);
+  const auto id = arena.take<std::int32_t>(rows);
+  const auto mark = arena.take<std::int32_t>(rows);
+  std::size_t row = 0;
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const index_t before = batch[s].state != nullptr ? batch[s].state->size() : 0;
+    ranges[s] = {static_cast<index_t>(row), static_cast<index_t>(row + batch[s].ids.size())};
+    total[s] = before + ranges[s].size();
+    for (std::size_t i = 0; i < batch[s].ids.size(); ++i, ++row) {
+      index[row] = before + static_cast<index_t>(i);
+      coord[row] = static_cast<float>(index[row]);
+      id[row] = batch[s].ids[i];
+      mark[row] = batch[s].marks.empty() ? 0 : batch[s].marks[i];
+    }
+  }
+  TokenSet tokens;
+  tokens.sequences = ranges;
+  tokens.index = index;
+  tokens.coord = coord;
+  tokens.id = id;
+  tokens.mark = mark;
+  tokens.total = total;
+
+  const Step step{options.executor != nullptr ? *options.executor : *executor_, *kernels_, arena, options.tap};
+  out.clear();
+  try {
+    run(step, tokens, batch, out, options);
+  } catch (...) {
+    for (const Sequence& s : batch)
+      if (s.state != nullptr)
+        for (const auto& part : s.state->parts_) part->truncate(s.state->size());
+    out.clear();
+    throw;
+  }
+  for (const Sequence& s : batch)
+    if (s.state != nullptr) s.state->ids_.insert(s.state->ids_.end(), s.ids.begin(), s.ids.end());  // room was reserved
+}
+
+HEADWISE_INLINE StateSet Model::load_state(std::span<const std::byte> bytes) const {
+  StateSet state = make_state();
+  state.load(bytes);
+  for (const std::int32_t id : state.ids_)
+    if (id < -1 || id >= info_.vocab_size) fail("saved state", concat("ids below ", info_.vocab_size), std::to_string(id));
+  for (const auto& part : state.parts_)
+    if (part->reach(state.size()) != state.size()) fail("saved state", "its parts hold fewer tokens than it lists");
+  return state;
+}
+
+HEADWISE_INLINE index_t Model::rewind(StateSet& state, index_t n) const {
+  const index_t reached = state.reach(n);
+  if (reached == n && regime(n) == state.regime_) {
+    state.truncate(n);
+    return 0;
+  }
+  const index_t from = regime(n) == state.regime_ ? reached : 0;
+  const std::vector<std::int32_t> ids(state.ids_.begin() + from, state.ids_.begin() + n);
+  if (const auto gap = std::find(ids.begin(), ids.end(), -1); gap != ids.end())
+    fail("rewind", concat("row ", from + (gap - ids.begin()), " was given as a vector and must be given again: the state reaches ", from, " by itself"));
+  StateSet target = from == 0 ? make_state() : state.fork();
+  if (from > 0) target.truncate(from);
+  if (!ids.empty()) {
+    Output unused;
+    forward(Sequence{ids, &target, Wanted::none}, unused);
+  }
+  state = std::move(target);
+  return n - from;
+}
+
+HEADWISE_INLINE std::string Model::explain() const {
+  std::string out = concat("model ", info_.model_type, ", ", kernels::name_of(kernels_->target), ", ", executor_->threads(), " threads\n");
+  std::size_t bytes = 0;
+  for (const MatrixReport& m : info_.matrices) {
+    out += concat(m.name, "  (", m.rows, ", ", m.cols, ")  ", name_of(m.type), m.type == m.file_type ? "" : concat(" (file: ", name_of(m.file_type), ")"), "  ", m.bytes, " bytes\n");
+    bytes += m.bytes;
+  }
+  return out + concat(info_.matrices.size(), " matrices, ", bytes, " bytes\n");
+}
+
+}  // namespace hw
