@@ -1,10 +1,30 @@
 #pragma once
+// The matrix kernels of every target: hw::kernels::<target>::kMatmul.
+
 #include "headwise/kernels/matmul.hpp"
-#include "headwise/kernels/targets/avx512.hpp"
 #include "headwise/kernels/targets/avx2.hpp"
+#include "headwise/kernels/targets/avx512.hpp"
+#include "headwise/kernels/targets/avx512_bf16.hpp"
+#include "headwise/kernels/targets/avx512_vnni.hpp"
 #include "headwise/kernels/targets/scalar.hpp"
-namespace hw::kernels::scalar { inline constexpr MatmulKernels kMatmul{}; }
+
+HEADWISE_BEGIN_SCALAR
+#include "headwise/kernels/matmul_plain.inc.hpp"
+#include "headwise/kernels/matmul_int8.inc.hpp"
+HEADWISE_END_SCALAR
+
 #if HEADWISE_X86
-namespace hw::kernels::avx2 { inline constexpr MatmulKernels kMatmul{}; }
-namespace hw::kernels::avx512 { inline constexpr MatmulKernels kMatmul{}; }
+HEADWISE_BEGIN_AVX2
+#include "headwise/kernels/matmul_plain.inc.hpp"
+#include "headwise/kernels/matmul_int8.inc.hpp"
+HEADWISE_END_TARGET
+
+HEADWISE_BEGIN_AVX512
+#include "headwise/kernels/matmul_plain.inc.hpp"
+#include "headwise/kernels/matmul_int8.inc.hpp"
+HEADWISE_END_TARGET
+
+HEADWISE_BEGIN_AVX512_VNNI
+#include "headwise/kernels/matmul_int8.inc.hpp"
+HEADWISE_END_TARGET
 #endif

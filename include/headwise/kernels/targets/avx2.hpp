@@ -72,6 +72,25 @@ HEADWISE_HOT Vf scale(Vf a, Vf n) {
   return {_mm256_mul_ps(_mm256_mul_ps(a.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
 }
 
+HEADWISE_HOT Vi sub(Vi a, Vi b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {_mm256_and_si256(a.v, _mm256_set1_epi32(bits))}; }
+template <int N>
+HEADWISE_HOT Vi shift_left_int(Vi a) { return {_mm256_slli_epi32(a.v, N)}; }
+template <int N>
+HEADWISE_HOT Vi shift_right_int(Vi a) { return {_mm256_srli_epi32(a.v, N)}; }
+HEADWISE_HOT std::int32_t sum(Vi a) {
+  __m128i x = _mm_add_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(x, _mm_shuffle_epi32(x, 0xB1)));
+}
+HEADWISE_HOT Vi load_bytes_as_int(const void* p) {
+  return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)))};
+}
+HEADWISE_HOT void store_narrow(std::int8_t* p, Vi a) {
+  const __m128i x = _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(x, x));
+}
+
 HEADWISE_HOT float sum(Vf a) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
@@ -125,6 +144,43 @@ HEADWISE_HOT void store(bf16* p, Vf a, int n) {
 }
 HEADWISE_HOT void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+struct Vb { __m256i v; };
+HEADWISE_HOT Vb load_bytes(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+HEADWISE_HOT void store_bytes(void* p, Vb a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a.v); }
+HEADWISE_HOT Vb and_byte(Vb a, int bits) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(static_cast<char>(bits)))}; }
+HEADWISE_HOT Vb add_byte(Vb a, int x) { return {_mm256_add_epi8(a.v, _mm256_set1_epi8(static_cast<char>(x)))}; }
+HEADWISE_HOT Vb or_bytes(Vb a, Vb b) { return {_mm256_or_si256(a.v, b.v)}; }
+template <int N>
+HEADWISE_HOT Vb shift_bits(Vb a) {
+  if constexpr (N >= 0)
+    return {_mm256_slli_epi16(a.v, N)};
+  else
+    return {_mm256_srli_epi16(a.v, -N)};
+}
+HEADWISE_HOT Vb splat_quad(const void* p) {
+  std::int32_t x;
+  std::memcpy(&x, p, 4);
+  return {_mm256_set1_epi32(x)};
+}
+// maddubs adds two products in int16, which large weights would overflow: those go as even and odd bytes.
+template <bool Small>
+HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
+  if constexpr (Small) {
+    return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(_mm256_maddubs_epi16(w.v, x.v), _mm256_set1_epi16(1)))};
+  } else {
+    const __m256i even = _mm256_and_si256(w.v, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(w.v, 8);
+    const __m256i x_even = _mm256_srai_epi16(_mm256_slli_epi16(x.v, 8), 8), x_odd = _mm256_srai_epi16(x.v, 8);
+    return {_mm256_add_epi32(_mm256_add_epi32(acc.v, _mm256_madd_epi16(even, x_even)), _mm256_madd_epi16(odd, x_odd))};
+  }
+}
+
+inline constexpr int kTileVectors = 2;
+inline constexpr int kByteVectors = 2;
+using SmallTiles = std::integer_sequence<int, 1, 2, 4>;
+using TallTiles = std::integer_sequence<int, 4, 6>;
+using FusedTiles = std::integer_sequence<int, 1, 2, 3>;
+using WideTiles = std::integer_sequence<int, 3>;
 
 HEADWISE_END_TARGET
 #endif

@@ -61,6 +61,20 @@ HEADWISE_HOT Vf to_float(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
 HEADWISE_HOT Vi to_int(Vf a) { return {_mm512_cvtps_epi32(a.v)}; }
 HEADWISE_HOT Vf scale(Vf a, Vf n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
+HEADWISE_HOT Vi sub(Vi a, Vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(bits))}; }
+template <int N>
+HEADWISE_HOT Vi shift_left_int(Vi a) { return {_mm512_slli_epi32(a.v, N)}; }
+template <int N>
+HEADWISE_HOT Vi shift_right_int(Vi a) { return {_mm512_srli_epi32(a.v, N)}; }
+HEADWISE_HOT std::int32_t sum(Vi a) { return _mm512_reduce_add_epi32(a.v); }
+HEADWISE_HOT Vi load_bytes_as_int(const void* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))};
+}
+HEADWISE_HOT void store_narrow(std::int8_t* p, Vi a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+
 HEADWISE_HOT __m256 upper_half(__m512 a) { return _mm512_extractf32x8_ps(a, 1); }
 HEADWISE_HOT float sum(Vf a) {
   const __m256 y = _mm256_add_ps(_mm512_castps512_ps256(a.v), upper_half(a.v));
@@ -103,13 +117,26 @@ HEADWISE_HOT void store(bf16* p, Vf a, int n) { _mm256_mask_storeu_epi16(p, firs
 HEADWISE_HOT void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-HEADWISE_END_TARGET
+#include "headwise/kernels/targets/avx512_bytes.inc.hpp"
 
-// Float kernels are the same with VNNI and BF16: these targets see those of avx512, and redefine what differs.
-namespace hw::kernels::avx512_vnni {
-using namespace hw::kernels::avx512;
+// As on AVX2.
+template <bool Small>
+HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
+  if constexpr (Small) {
+    return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(_mm512_maddubs_epi16(w.v, x.v), _mm512_set1_epi16(1)))};
+  } else {
+    const __m512i even = _mm512_and_si512(w.v, _mm512_set1_epi16(255)), odd = _mm512_srli_epi16(w.v, 8);
+    const __m512i x_even = _mm512_srai_epi16(_mm512_slli_epi16(x.v, 8), 8), x_odd = _mm512_srai_epi16(x.v, 8);
+    return {_mm512_add_epi32(_mm512_add_epi32(acc.v, _mm512_madd_epi16(even, x_even)), _mm512_madd_epi16(odd, x_odd))};
+  }
 }
-namespace hw::kernels::avx512_bf16 {
-using namespace hw::kernels::avx512_vnni;
-}
+
+inline constexpr int kTileVectors = 2;
+inline constexpr int kByteVectors = 2;
+using SmallTiles = std::integer_sequence<int, 1, 2, 4, 8>;
+using TallTiles = std::integer_sequence<int, 8, 10, 12>;
+using FusedTiles = std::integer_sequence<int, 1, 2, 4>;
+using WideTiles = std::integer_sequence<int, 5, 7>;
+
+HEADWISE_END_TARGET
 #endif

@@ -13,6 +13,7 @@ HEADWISE_BEGIN_SCALAR
 inline constexpr int kLanes = 4;
 typedef float FloatLanes __attribute__((vector_size(16)));
 typedef std::int32_t IntLanes __attribute__((vector_size(16)));
+typedef std::uint32_t UintLanes __attribute__((vector_size(16)));
 struct Vf { FloatLanes v; };
 struct Vi { IntLanes v; };
 struct Vm { IntLanes v; };
@@ -102,6 +103,22 @@ HEADWISE_HOT Vf scale(Vf a, Vf n) {
   return a;
 }
 
+HEADWISE_HOT Vi sub(Vi a, Vi b) { return {a.v - b.v}; }
+HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {a.v & bits}; }
+template <int N>
+HEADWISE_HOT Vi shift_left_int(Vi a) { return std::bit_cast<Vi>(std::bit_cast<UintLanes>(a.v) << N); }
+template <int N>
+HEADWISE_HOT Vi shift_right_int(Vi a) { return std::bit_cast<Vi>(std::bit_cast<UintLanes>(a.v) >> N); }
+HEADWISE_HOT std::int32_t sum(Vi a) { return a.v[0] + a.v[1] + a.v[2] + a.v[3]; }
+HEADWISE_HOT Vi load_bytes_as_int(const void* p) {
+  std::uint8_t b[4];
+  std::memcpy(b, p, 4);
+  return {IntLanes{b[0], b[1], b[2], b[3]}};
+}
+HEADWISE_HOT void store_narrow(std::int8_t* p, Vi a) {  // values of int8
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(a.v[i]);
+}
+
 HEADWISE_HOT float sum(Vf a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 HEADWISE_HOT float max_lane(Vf a) {
   const float x = a.v[0] > a.v[2] ? a.v[0] : a.v[2], y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
@@ -131,5 +148,50 @@ HEADWISE_HOT void store(bf16* p, Vf a, int n = kLanes) {
 }
 HEADWISE_HOT void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }      // into L1
 HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+// Bytes: 4 * kLanes of them, one quad for each lane.
+typedef std::uint8_t ByteLanes __attribute__((vector_size(16)));
+typedef std::uint16_t HalfLanes __attribute__((vector_size(16)));
+struct Vb { ByteLanes v; };
+HEADWISE_HOT Vb load_bytes(const void* p) {
+  Vb out;
+  std::memcpy(&out, p, sizeof out);
+  return out;
+}
+HEADWISE_HOT void store_bytes(void* p, Vb a) { std::memcpy(p, &a, sizeof a); }
+HEADWISE_HOT Vb and_byte(Vb a, int bits) { return {a.v & static_cast<std::uint8_t>(bits)}; }
+HEADWISE_HOT Vb add_byte(Vb a, int x) { return {a.v + static_cast<std::uint8_t>(x)}; }
+HEADWISE_HOT Vb or_bytes(Vb a, Vb b) { return {a.v | b.v}; }
+// Shifts pairs of bytes left by N, right by -N: the bits that cross a byte's edge are for the caller to mask.
+template <int N>
+HEADWISE_HOT Vb shift_bits(Vb a) {
+  const HalfLanes x = std::bit_cast<HalfLanes>(a);
+  if constexpr (N >= 0)
+    return std::bit_cast<Vb>(x << N);
+  else
+    return std::bit_cast<Vb>(x >> -N);
+}
+HEADWISE_HOT Vb splat_quad(const void* p) {  // 4 bytes to every lane
+  std::int32_t x;
+  std::memcpy(&x, p, 4);
+  return std::bit_cast<Vb>(IntLanes{x, x, x, x});
+}
+// acc + the sum of the four products of each lane: unsigned w, signed x. Small: every w < 64.
+template <bool Small>
+HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
+  HEADWISE_UNROLL
+  for (int i = 0; i < kLanes; ++i)
+    HEADWISE_UNROLL
+    for (int j = 0; j < 4; ++j) acc.v[i] += w.v[4 * i + j] * static_cast<std::int8_t>(x.v[4 * i + j]);
+  return acc;
+}
+
+// Shapes of tiles: registers of outputs, and the numbers of rows that they are compiled for (matmul_*.inc.hpp).
+inline constexpr int kTileVectors = 2;
+inline constexpr int kByteVectors = 1;
+using SmallTiles = std::integer_sequence<int, 1, 2, 4>;
+using TallTiles = std::integer_sequence<int, 4>;
+using FusedTiles = std::integer_sequence<int, 1, 4>;
+using WideTiles = std::integer_sequence<int, 4>;
 
 HEADWISE_END_SCALAR

@@ -1,0 +1,301 @@
+// Matrix kernels for block-quantised weights and int8 activations; included once for each target (targets/region.hpp), VNNI among them.
+// Uses the tiles of matmul_plain.inc.hpp. The target says: Vb and its operations; FusedTiles, the numbers of rows of tiles that decode
+// weights in registers, and WideTiles, of tiles that read a chunk which was decoded to bytes once for many rows.
+
+// Reads packed records of a type: quads of weights as unsigned bytes, scales and minimums as floats. v: which vector of the panel.
+template <DType Type>
+struct Packed {
+  static constexpr PackedLayout kLayout = packed_layout(Type);
+  static constexpr int kBlocks = kLayout.blocks;
+  static constexpr int kGroups = kLayout.groups;
+  static constexpr bool kMinimums = kLayout.has_minimums();
+  static constexpr int kShift = kLayout.offset_shift;
+  static constexpr bool kSmall = Type != DType::q8_0;  // quants < 64
+  static constexpr int kRecordBytes = kLayout.bytes();
+
+  // Quads J and J + 4 of block s.
+  template <int J>
+  HEADWISE_HOT static void quads(const std::byte* record, int s, int v, Vb& low, Vb& high) {
+    const std::byte* p = record + kLayout.quants + s * kLayout.block_bytes + v * kLanes * 4;
+    if constexpr (kLayout.nibbles >= 0) {
+      const Vb x = load_bytes(p + kLayout.nibbles + J * 128);
+      low = and_byte(x, 15);
+      high = and_byte(shift_bits<-4>(x), 15);
+      if constexpr (kLayout.twos >= 0) {
+        low = or_bytes(low, and_byte(shift_bits<4 - 2 * J>(load_bytes(p + kLayout.twos)), 0x30));
+        high = or_bytes(high, and_byte(shift_bits<4 - 2 * J>(load_bytes(p + kLayout.twos + 128)), 0x30));
+      }
+      if constexpr (kLayout.ones >= 0) {
+        const Vb y = load_bytes(p + kLayout.ones);
+        low = or_bytes(low, and_byte(shift_bits<4 - J>(y), 0x10));
+        high = or_bytes(high, and_byte(shift_bits<-J>(y), 0x10));
+      }
+    } else if constexpr (kLayout.twos >= 0) {
+      low = and_byte(shift_bits<-2 * J>(load_bytes(p + kLayout.twos)), 3);
+      high = and_byte(shift_bits<-2 * J>(load_bytes(p + kLayout.twos + 128)), 3);
+      if constexpr (kLayout.ones >= 0) {
+        const Vb y = load_bytes(p + kLayout.ones);
+        low = or_bytes(low, and_byte(shift_bits<2 - J>(y), 4));
+        high = or_bytes(high, and_byte(shift_bits<-2 - J>(y), 4));
+      }
+    } else {
+      low = load_bytes(p + J * 128);
+      high = load_bytes(p + (J + 4) * 128);
+    }
+  }
+
+  // Of group g (a whole block, or its half) of block s.
+  HEADWISE_HOT static Vf scale(const std::byte* record, int s, int g, int v) {
+    const Vf d = load(reinterpret_cast<const f16*>(record) + v * kLanes);
+    if constexpr (kLayout.sub_scales < 0) {
+      return d;
+    } else {
+      const std::byte* p = record + kLayout.sub_scales + (s * kGroups + g) * 32 + v * kLanes;
+      if constexpr (Type == DType::q2_k) return mul(d, to_float(and_int(load_bytes_as_int(p), 15)));
+      if constexpr (kMinimums) return mul(d, to_float(load_bytes_as_int(p)));
+      return mul(d, load(reinterpret_cast<const std::int8_t*>(p)));
+    }
+  }
+  HEADWISE_HOT static Vf minimum(const std::byte* record, int s, int g, int v) {
+    const Vf d = load(reinterpret_cast<const f16*>(record + kLayout.minimums) + v * kLanes);
+    if constexpr (kLayout.sub_minimums < 0) {
+      return d;
+    } else {
+      const std::byte* p = record + kLayout.sub_minimums + (s * kGroups + g) * 32 + v * kLanes;
+      const Vi m = load_bytes_as_int(p);
+      return mul(sub(zero(), d), to_float(Type == DType::q2_k ? shift_right_int<4>(m) : m));
+    }
+  }
+};
+
+// A block decoded to bytes: f32 scales [groups][32], minimums [groups][32], quants [8][32][4]. Types that calculate alike share it.
+template <int Groups, bool Minimums, int Shift, bool Small>
+struct Wide {
+  static constexpr int kBlocks = 1;
+  static constexpr int kGroups = Groups;
+  static constexpr bool kMinimums = Minimums;
+  static constexpr int kShift = Shift;
+  static constexpr bool kSmall = Small;
+  static constexpr int kQuants = Groups * 128 * (Minimums ? 2 : 1);
+  static constexpr int kRecordBytes = kQuants + 1024;
+
+  template <int J>
+  HEADWISE_HOT static void quads(const std::byte* record, int, int v, Vb& low, Vb& high) {
+    const std::byte* p = record + kQuants + v * kLanes * 4;
+    low = load_bytes(p + J * 128);
+    high = load_bytes(p + (J + 4) * 128);
+  }
+  HEADWISE_HOT static Vf scale(const std::byte* record, int, int g, int v) {
+    return load(reinterpret_cast<const float*>(record) + g * 32 + v * kLanes);
+  }
+  HEADWISE_HOT static Vf minimum(const std::byte* record, int, int g, int v) {
+    return load(reinterpret_cast<const float*>(record) + (Groups + g) * 32 + v * kLanes);
+  }
+};
+
+// The wide form of a type; signed types with small quants take the offset of the widest of them.
+template <DType Type, class P = Packed<Type>>
+using WideOf = Wide<P::kGroups, P::kMinimums, P::kShift < 0 ? -1 : !P::kSmall ? 7 : P::kGroups == 2 ? 5 : 4, P::kSmall>;
+
+template <class P, class W, int J>
+HEADWISE_HOT void widen_quads(const std::byte* record, int s, std::byte* quants) {
+  constexpr int kMore = W::kShift < 0 ? 0 : (1 << W::kShift) - (1 << P::kShift);
+  HEADWISE_UNROLL
+  for (int v = 0; v < kPanel / kLanes; ++v) {
+    Vb low, high;
+    P::template quads<J>(record, s, v, low, high);
+    store_bytes(quants + J * 128 + v * kLanes * 4, kMore ? add_byte(low, kMore) : low);
+    store_bytes(quants + (J + 4) * 128 + v * kLanes * 4, kMore ? add_byte(high, kMore) : high);
+  }
+}
+
+template <DType Type>
+HEADWISE_KERNEL void widen_records(const std::byte* from, index_t records, std::byte* to) {
+  using P = Packed<Type>;
+  using W = WideOf<Type>;
+  for (index_t i = 0; i < records; ++i, from += P::kRecordBytes)
+    for (int s = 0; s < P::kBlocks; ++s, to += W::kRecordBytes) {
+      auto* floats = reinterpret_cast<float*>(to);
+      HEADWISE_UNROLL
+      for (int g = 0; g < P::kGroups; ++g)
+        HEADWISE_UNROLL
+        for (int v = 0; v < kPanel / kLanes; ++v) {
+          store(floats + g * 32 + v * kLanes, P::scale(from, s, g, v));
+          if constexpr (P::kMinimums) store(floats + (P::kGroups + g) * 32 + v * kLanes, P::minimum(from, s, g, v));
+        }
+      widen_quads<P, W, 0>(from, s, to + W::kQuants);
+      widen_quads<P, W, 1>(from, s, to + W::kQuants);
+      widen_quads<P, W, 2>(from, s, to + W::kQuants);
+      widen_quads<P, W, 3>(from, s, to + W::kQuants);
+    }
+}
+
+// scale * sum of the values of a group.
+template <int Groups>
+HEADWISE_HOT float group_sum(const QuantisedBlock& x, int g) {
+  if constexpr (Groups == 1) return x.scaled_sum;
+  return x.scale * static_cast<float>(g == 0 ? -x.minus_low_sum : x.minus_low_sum - x.minus_sum);
+}
+
+template <class P, int R>
+struct BlockSums {
+  Vi value[P::kGroups][R][kByteVectors];
+};
+
+template <class P, int R, int J>
+HEADWISE_HOT void add_quads(const std::byte* record, int s, int v0, const QuantisedBlock* const (&x)[R], BlockSums<P, R>& sums) {
+  Vb low[kByteVectors], high[kByteVectors];
+  HEADWISE_UNROLL
+  for (int v = 0; v < kByteVectors; ++v) P::template quads<J>(record, s, v0 + v, low[v], high[v]);
+  HEADWISE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const Vb a = splat_quad(x[r]->values + 4 * J), b = splat_quad(x[r]->values + 4 * J + 16);
+    HEADWISE_UNROLL
+    for (int v = 0; v < kByteVectors; ++v) {
+      Vi& first = sums.value[0][r][v];
+      first = dot<P::kSmall>(first, low[v], a);
+      Vi& second = sums.value[P::kGroups - 1][r][v];
+      second = dot<P::kSmall>(second, high[v], b);
+    }
+  }
+}
+
+// R rows by a panel: `records` records at w, blocks of x at x + row * x_stride.
+template <class P>
+struct QuantisedTile {
+  template <int R>
+  HEADWISE_KERNEL static void run(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out) {
+    constexpr int kGroups = P::kGroups;
+    for (int column = 0; column < kPanel && column < out.columns; column += kByteVectors * kLanes) {
+      const int v0 = column / kLanes;
+      Vf acc[R][kByteVectors];
+      begin_tile(acc, out, rows, column);
+      const QuantisedBlock* row[R];
+      HEADWISE_UNROLL
+      for (int r = 0; r < R; ++r) row[r] = x + (r < rows ? r : rows - 1) * x_stride;
+      const std::byte* record = w;
+      for (index_t i = 0; i < records; ++i, record += P::kRecordBytes) {
+        for (int s = 0; s < P::kBlocks; ++s) {
+          BlockSums<P, R> sums;
+          HEADWISE_UNROLL
+          for (int r = 0; r < R; ++r) {
+            Vi start[2] = {splat_int(0), splat_int(0)};
+            if constexpr (P::kShift >= 0) {
+              start[0] = splat_int(kGroups == 1 ? row[r]->minus_sum : row[r]->minus_low_sum);
+              start[1] = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(sub(splat_int(row[r]->minus_sum), start[0]));
+              start[0] = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(start[0]);
+            }
+            HEADWISE_UNROLL
+            for (int g = 0; g < kGroups; ++g)
+              HEADWISE_UNROLL
+              for (int v = 0; v < kByteVectors; ++v) sums.value[g][r][v] = start[g];
+          }
+          add_quads<P, R, 0>(record, s, v0, row, sums);
+          add_quads<P, R, 1>(record, s, v0, row, sums);
+          add_quads<P, R, 2>(record, s, v0, row, sums);
+          add_quads<P, R, 3>(record, s, v0, row, sums);
+          HEADWISE_UNROLL
+          for (int g = 0; g < kGroups; ++g)
+            HEADWISE_UNROLL
+            for (int v = 0; v < kByteVectors; ++v) {
+              const Vf scale = P::scale(record, s, g, v0 + v);
+              HEADWISE_UNROLL
+              for (int r = 0; r < R; ++r)
+                acc[r][v] = fma(to_float(sums.value[g][r][v]), mul(scale, splat(row[r]->scale)), acc[r][v]);
+              if constexpr (P::kMinimums) {
+                const Vf minimum = P::minimum(record, s, g, v0 + v);
+                HEADWISE_UNROLL
+                for (int r = 0; r < R; ++r) acc[r][v] = fma(minimum, splat(group_sum<kGroups>(*row[r], g)), acc[r][v]);
+              }
+            }
+          HEADWISE_UNROLL
+          for (int r = 0; r < R; ++r) ++row[r];
+        }
+      }
+      end_tile(acc, out, rows, column);
+    }
+  }
+};
+
+inline constexpr index_t kChunkBlocks = 16;   // blocks of 32 k that are decoded at once: they stay in L1
+inline constexpr index_t kQuantisedRows = 256;  // rows whose chunk stays in L2
+inline constexpr index_t kFusedRows = largest_tile(FusedTiles{});
+inline constexpr index_t kFusedLimit = 2 * kFusedRows;  // up to here tiles decode for themselves
+
+template <DType Type>
+HEADWISE_KERNEL void run_quantised(const MatmulCall& call) {
+  using P = Packed<Type>;
+  constexpr bool kDecode = P::kSmall;  // bytes need no decoding
+  using W = std::conditional_t<kDecode, WideOf<Type>, P>;
+  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks;
+  const std::byte* weights = call.weights.data;
+  const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x);
+  const bool tall = call.t > kFusedLimit;
+  const EvenSplit rows = EvenSplit::of(call.t, tall ? kQuantisedRows : kFusedLimit);
+  TileOutput out{nullptr, call.y_stride, nullptr, 0, true, true};
+  for (index_t b = 0; b < rows.tiles; ++b) {
+    const index_t row = rows.begin(b);
+    const EvenSplit split = EvenSplit::of(rows.count(b), tall ? largest_tile(WideTiles{}) : kFusedRows);
+    const index_t chunk = split.tiles == 1 ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
+    // Few rows: one panel after the other, as it lies in memory. Many: all panels for each chunk of x.
+    const index_t outer = tall ? 1 : call.panel_end - call.panel_begin;
+    for (index_t o = 0; o < outer; ++o) {
+      const index_t panel_begin = tall ? call.panel_begin : call.panel_begin + o, panel_end = tall ? call.panel_end : panel_begin + 1;
+      for (index_t r0 = 0; r0 < records || r0 == 0; r0 += chunk) {
+        const index_t count = std::min(chunk, records - r0);
+        out.first = r0 == 0;
+        out.last = r0 + count == records;
+        for (index_t panel = panel_begin; panel < panel_end; ++panel) {
+          const index_t n = panel * kPanel;
+          const std::byte* packed = weights + (panel * records + r0) * P::kRecordBytes;
+          const index_t next_bytes = tall && panel + 1 < panel_end ? count * P::kRecordBytes : 0;
+          out.bias = call.bias ? call.bias + n : nullptr;
+          out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
+          if constexpr (kDecode)
+            if (tall) widen_records<Type>(packed, count, call.scratch);
+          for (index_t i = 0; i < split.tiles; ++i) {
+            const index_t first = row + split.begin(i);
+            const QuantisedBlock* values = x + first * blocks + r0 * P::kBlocks;
+            out.y = call.y + first * call.y_stride + n;
+            if (tall) {
+              const std::byte* next = packed + records * P::kRecordBytes;
+              const index_t part = (next_bytes / 64 + split.tiles - 1) / split.tiles * 64;
+              for (index_t byte = i * part; byte < std::min((i + 1) * part, next_bytes); byte += 64) prefetch_l2(next + byte);
+              with_tile<QuantisedTile<W>>(WideTiles{}, split.count(i), kDecode ? static_cast<const std::byte*>(call.scratch) : packed, values,
+                                          blocks, kDecode ? count * P::kBlocks : count, out);
+            } else {
+              with_tile<QuantisedTile<P>>(FusedTiles{}, split.count(i), packed, values, blocks, count, out);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
+  if (call.t <= 0) return;
+  switch (call.weights.type) {
+    case DType::f32: return run_plain<float>(call);
+    case DType::f16: return run_plain<f16>(call);
+    case DType::bf16: return run_plain<bf16>(call);
+    case DType::q4_0: return run_quantised<DType::q4_0>(call);
+    case DType::q4_1: return run_quantised<DType::q4_1>(call);
+    case DType::q5_0: return run_quantised<DType::q5_0>(call);
+    case DType::q5_1: return run_quantised<DType::q5_1>(call);
+    case DType::q8_0: return run_quantised<DType::q8_0>(call);
+    case DType::q2_k: return run_quantised<DType::q2_k>(call);
+    case DType::q3_k: return run_quantised<DType::q3_k>(call);
+    case DType::q4_k: return run_quantised<DType::q4_k>(call);
+    case DType::q5_k: return run_quantised<DType::q5_k>(call);
+    case DType::q6_k: return run_quantised<DType::q6_k>(call);
+    default: return;
+  }
+}
+
+HEADWISE_KERNEL index_t matmul_scratch_bytes(DType weights, index_t t, index_t) {
+  if (!is_quantised(weights)) return plain_scratch_bytes(t);
+  return t > kFusedLimit ? kChunkBlocks * (1024 + 4 * 128) : 0;
+}
+
+inline constexpr MatmulKernels kMatmul{.quantise = quantise_rows, .scratch_bytes = matmul_scratch_bytes, .run = run_matmul};

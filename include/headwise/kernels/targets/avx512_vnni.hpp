@@ -1,0 +1,21 @@
+#pragma once
+// AVX-512 with VNNI: the vocabulary of avx512 with another dot(). Float kernels are those of avx512, seen through the using-directive.
+
+#include "headwise/kernels/targets/avx512.hpp"
+
+#if HEADWISE_X86
+namespace hw::kernels::avx512_vnni {
+using namespace hw::kernels::avx512;
+}
+
+HEADWISE_BEGIN_AVX512_VNNI
+
+#include "headwise/kernels/targets/avx512_bytes.inc.hpp"
+
+template <bool Small>
+HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
+  return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)};
+}
+
+HEADWISE_END_TARGET
+#endif
