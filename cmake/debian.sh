@@ -10,13 +10,13 @@ free_megabytes() { df -Pm "$1" 2>/dev/null | awk 'NR == 2 { print $4 }'; }
 need_disk() {
   local free
   free=$(free_megabytes "$1")
-  [ -z "$free" ] || [ "$free" -ge "$2" ] || die "not enough disk: $3 needs $2 MB in $1, and $free MB are free"
+  [ -z "$free" ] || [ "$free" -ge "$2" ] || die "not enough disk: $3 needs $2 MB in $(cd "$1" && pwd), and $free MB are free"
 }
 
 # Whether package $1 is there: what it is for, rather than its name, so that a machine that has it by another way is left alone.
 has_package() {
   case $1 in
-    g++) command -v "${CXX:-g++}" >/dev/null ;;
+    g++) [ -n "${CXX:-}" ] || command -v g++ >/dev/null ;;  # need_compiler looks at $CXX
     clang-14) command -v clang++-14 >/dev/null ;;
     cmake) command -v cmake >/dev/null ;;
     ninja-build) command -v ninja >/dev/null ;;
@@ -65,19 +65,19 @@ need_packages() {
   }
   apt update || true  # one unreachable source out of several is no reason to stop
   if ! apt install -y --no-install-recommends "${missing[@]}"; then
-    tail -n 5 "$log" | sed 's/^/    /' >&2
     if grep -qE "No space left|enough free space" "$log"; then
       words="cannot install $words: no space left on the disk"
     elif grep -qE "Temporary failure|Could not (resolve|connect)|Failed to fetch|Connection (refused|timed out|failed)|Network is unreachable" "$log"; then
       words="cannot install $words: no network (apt-get reaches no package source)"
     else
+      tail -n 5 "$log" | sed 's/^/    /' >&2
       words="cannot install $words: apt-get failed, its last words are above"
     fi
     rm -f "$log"
     die "$words"
   fi
   rm -f "$log"
-  for package in "${missing[@]}"; do has_package "$package" || die "apt-get installed $package, and what it should bring is still not found"; done
+  for package in "${missing[@]}"; do has_package "$package" || die "$package is installed, and what it brings is still not found (PATH is $PATH)"; done
 }
 
 # A compiler that can do it: ${CXX:-g++}.

@@ -24,7 +24,8 @@ models="${HEADWISE_MODELS:-${HOME:-/tmp}/.cache/headwise/models}"
 bash examples/fetch_models.sh --to "$models" smollm2-135m || exit 1
 
 say "2/3 building the example \"generate\" (the first time takes minutes)"
-if [ -e build/release/build.ninja ]; then
+# Nothing else than the example, unless the tests are set up there already.
+if grep -qs HEADWISE_BUILD_TESTS:BOOL=ON build/release/CMakeCache.txt; then
   configure release
 else
   configure release -DHEADWISE_BUILD_TESTS=OFF -DHEADWISE_BUILD_BENCH=OFF
