@@ -34,8 +34,9 @@ struct JsonNode {
 struct JsonDocument {
   std::string origin;  // what messages call it: "config.json"
   std::vector<JsonNode> nodes;
-  std::string characters;            // all strings, end to end
-  std::vector<std::uint32_t> order;  // members of large objects sorted by key
+  std::string characters;                                   // all strings, end to end
+  std::vector<std::uint32_t> order;                         // members of large objects sorted by key
+  std::vector<std::pair<std::string, std::string>> labels;  // other names of paths, for messages
 
   std::string_view text(const JsonNode& node) const noexcept { return {characters.data() + node.payload, node.size}; }
 };
@@ -281,6 +282,9 @@ class JsonBuilder {
   JsonBuilder& member(std::string_view name, const T& v) {
     return key(name).value(v);
   }
+
+  /// Messages about the value at `path` ("rope_theta") name this as well: where a translated value came from.
+  JsonBuilder& label(std::string_view path, std::string_view label);
 
   /// The finished value; the builder is empty afterwards.
   Json finish();

@@ -166,6 +166,8 @@ HEADWISE_INLINE Json Json::array(std::initializer_list<Json> items) {
 
 HEADWISE_INLINE std::string Json::where() const {
   const std::string path = detail::path_of(*document_, static_cast<std::size_t>(node_ - document_->nodes.data()));
+  for (const auto& [labelled, label] : document_->labels)
+    if (labelled == path) return concat(document_->origin, ": ", label, " (", path, ")");
   return path.empty() ? document_->origin : concat(document_->origin, ": ", path);
 }
 

@@ -190,6 +190,11 @@ HEADWISE_INLINE JsonBuilder& JsonBuilder::value(const Json& value) {
   }
 }
 
+HEADWISE_INLINE JsonBuilder& JsonBuilder::label(std::string_view path, std::string_view label) {
+  document_->labels.emplace_back(path, label);
+  return *this;
+}
+
 HEADWISE_INLINE Json JsonBuilder::finish() {
   if (!open_.empty() || pending_.size() != 1) fail(document_->origin, "unbalanced brackets or no value");
   document_->nodes.push_back(pending_[0]);

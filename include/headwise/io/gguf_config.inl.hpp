@@ -1,0 +1,229 @@
+#pragma once
+#include <algorithm>
+#include <set>
+
+#include "headwise/io/gguf_config.hpp"
+
+namespace hw {
+namespace detail {
+
+// How one key is translated. `gguf` is written without the architecture.
+struct GgufField {
+  enum class Type { size, real, boolean } type;
+  std::string_view gguf, hf;
+  bool required = false;
+};
+
+// What one architecture is called and calls its fields.
+struct GgufArchitecture {
+  std::string_view name, model_type;
+  std::vector<GgufField> fields;
+  std::vector<std::pair<std::string_view, std::string_view>> constants;  // strings that the architecture implies
+};
+
+inline const std::vector<GgufArchitecture>& gguf_architectures() {
+  using Type = GgufField::Type;
+  static const std::vector<GgufField> decoder = {
+      {Type::size, "block_count", "num_hidden_layers", true},
+      {Type::size, "embedding_length", "hidden_size", true},
+      {Type::size, "feed_forward_length", "intermediate_size", true},
+      {Type::size, "attention.head_count", "num_attention_heads", true},
+      {Type::size, "attention.head_count_kv", "num_key_value_heads"},
+      {Type::size, "attention.key_length", "head_dim"},
+      {Type::size, "context_length", "max_position_embeddings", true},
+      {Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
+      {Type::real, "rope.freq_base", "rope_theta"},
+      {Type::size, "attention.sliding_window", "sliding_window"},
+      {Type::size, "vocab_size", "vocab_size"},
+  };
+  const auto plus = [](std::vector<GgufField> more) {
+    std::vector<GgufField> all = decoder;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  static const std::vector<GgufArchitecture> architectures = {
+      {"llama",
+       "llama",
+       plus({{Type::size, "expert_count", "num_local_experts"}, {Type::size, "expert_used_count", "num_experts_per_tok"}}),
+       {{"hidden_act", "silu"}}},
+      {"qwen2", "qwen2", decoder, {{"hidden_act", "silu"}}},
+      {"qwen3", "qwen3", decoder, {{"hidden_act", "silu"}}},
+      {"gemma3",
+       "gemma3_text",
+       plus({{Type::real, "rope.freq_base_swa", "rope_local_base_freq"},
+             {Type::real, "attn_logit_softcapping", "attn_logit_softcapping"},
+             {Type::real, "final_logit_softcapping", "final_logit_softcapping"}}),
+       {{"hidden_activation", "gelu_pytorch_tanh"}}},
+      {"gpt2",
+       "gpt2",
+       {{Type::size, "block_count", "n_layer", true},
+        {Type::size, "embedding_length", "n_embd", true},
+        {Type::size, "feed_forward_length", "n_inner"},
+        {Type::size, "attention.head_count", "n_head", true},
+        {Type::size, "context_length", "n_positions", true},
+        {Type::real, "attention.layer_norm_epsilon", "layer_norm_epsilon", true},
+        {Type::size, "vocab_size", "vocab_size"}},
+       {{"activation_function", "gelu_new"}}},
+      {"bert",
+       "bert",
+       {{Type::size, "block_count", "num_hidden_layers", true},
+        {Type::size, "embedding_length", "hidden_size", true},
+        {Type::size, "feed_forward_length", "intermediate_size", true},
+        {Type::size, "attention.head_count", "num_attention_heads", true},
+        {Type::size, "context_length", "max_position_embeddings", true},
+        {Type::real, "attention.layer_norm_epsilon", "layer_norm_eps", true},
+        {Type::size, "vocab_size", "vocab_size"}},
+       {{"hidden_act", "gelu"}}},
+  };
+  return architectures;
+}
+
+// Writes the fields of one file.
+class GgufConfigWriter {
+ public:
+  explicit GgufConfigWriter(const Gguf& gguf) : gguf_(gguf), out_(gguf.name()) {}
+
+  Json write() {
+    const auto name = gguf_.get<std::string_view>("general.architecture");
+    prefix_ = concat(name, ".");
+    out_.begin_object();
+    const auto& known = gguf_architectures();
+    const auto found = std::find_if(known.begin(), known.end(), [&](const GgufArchitecture& a) { return a.name == name; });
+    const bool experts = name == "llama" && gguf_.get_or<std::int64_t>("llama.expert_count", 0) > 0;
+    put("model_type", "general.architecture", found == known.end() ? name : experts ? "mixtral" : found->model_type);
+    if (found == known.end()) return out_.end_object().finish();  // nobody can read the rest
+
+    for (const GgufField& field : found->fields) translate(field);
+    for (const auto& [key, value] : found->constants) out_.member(key, value);
+    write_head_width(name);
+    write_rope_scaling();
+    write_vocabulary();
+    if (name == "bert") write_bert();
+    pass_on_the_rest();
+    return out_.end_object().finish();
+  }
+
+ private:
+  std::string full(std::string_view key) const { return concat(prefix_, key); }
+
+  // The value, remembered as read.
+  std::optional<GgufValue> take(std::string_view key) {
+    const std::string name = full(key);
+    const std::optional<GgufValue> value = gguf_.find(name);
+    if (value) read_.insert(name);
+    return value;
+  }
+
+  template <class T>
+  void put(std::string_view hf, std::string_view gguf, const T& value) {
+    out_.member(hf, value).label(hf, gguf);
+    written_.emplace(hf);
+  }
+
+  // One number, or one for each layer if all are the same.
+  index_t size_of(const GgufValue& value) {
+    if (!value.is_array()) return value.as<index_t>();
+    const auto each = value.as<std::vector<index_t>>();
+    const auto layers = gguf_.get<index_t>(full("block_count"));
+    if (!std::cmp_equal(each.size(), layers)) value.fail_expected(concat("one number, or one for each of ", layers, " layers"));
+    if (each.empty() || std::adjacent_find(each.begin(), each.end(), std::not_equal_to<>()) != each.end())
+      value.fail("layers that differ are not supported");
+    return each[0];
+  }
+
+  void translate(const GgufField& field) {
+    const std::string key = full(field.gguf);
+    const std::optional<GgufValue> value = field.required ? gguf_.at(key) : gguf_.find(key);
+    if (!value) return;
+    read_.insert(key);
+    switch (field.type) {
+      case GgufField::Type::size: return put(field.hf, key, size_of(*value));
+      case GgufField::Type::real: return put(field.hf, key, value->as<double>());
+      case GgufField::Type::boolean: return put(field.hf, key, value->as<bool>());
+    }
+  }
+
+  // Width of a head: of keys and values, and of its rotated part.
+  void write_head_width(std::string_view name) {
+    const std::optional<GgufValue> key_length = take("attention.key_length");
+    const auto heads = size_of(gguf_.at(full("attention.head_count")));
+    index_t width = heads > 0 ? gguf_.get<index_t>(full("embedding_length")) / heads : 0;
+    if (key_length) width = size_of(*key_length);
+    if (const auto value = take("attention.value_length"); value && size_of(*value) != width)
+      put("v_head_dim", full("attention.value_length"), size_of(*value));
+    if (const auto rotated = take("rope.dimension_count"); rotated && size_of(*rotated) != width)
+      put("partial_rotary_factor", full("rope.dimension_count"),
+          static_cast<double>(size_of(*rotated)) / static_cast<double>(std::max<index_t>(width, 1)));
+    if (name == "gemma3") put("query_pre_attn_scalar", full("attention.key_length"), width);
+  }
+
+  void write_rope_scaling() {
+    const auto type = take("rope.scaling.type");
+    const auto factor = take("rope.scaling.factor");
+    const auto legacy = take("rope.scale_linear");
+    const auto original = take("rope.scaling.original_context_length");
+    const auto attention_factor = take("rope.scaling.attn_factor");
+    take("rope.scaling.finetuned");  // says what the training was, not what to compute
+    const std::string kind = type ? type->as<std::string>() : legacy && legacy->as<double>() != 1.0 ? "linear" : "none";
+    if (kind == "none") return;
+    out_.key("rope_scaling").begin_object();
+    out_.member("rope_type", kind).label("rope_scaling.rope_type", full("rope.scaling.type"));
+    const auto real = [&](std::string_view hf, const std::optional<GgufValue>& value, std::string_view key) {
+      if (value) out_.member(hf, value->as<double>()).label(concat("rope_scaling.", hf), full(key));
+    };
+    if (factor)
+      real("factor", factor, "rope.scaling.factor");
+    else
+      real("factor", legacy, "rope.scale_linear");
+    real("attention_factor", attention_factor, "rope.scaling.attn_factor");
+    real("beta_fast", take("rope.scaling.yarn_beta_fast"), "rope.scaling.yarn_beta_fast");
+    real("beta_slow", take("rope.scaling.yarn_beta_slow"), "rope.scaling.yarn_beta_slow");
+    if (original)
+      out_.member("original_max_position_embeddings", original->as<index_t>())
+          .label("rope_scaling.original_max_position_embeddings", full("rope.scaling.original_context_length"));
+    out_.end_object();
+  }
+
+  void write_vocabulary() {
+    const std::optional<GgufValue> tokens = gguf_.find("tokenizer.ggml.tokens");
+    if (tokens) {
+      const auto count = static_cast<index_t>(tokens->strings().size());
+      if (!written_.contains("vocab_size")) {
+        put("vocab_size", "tokenizer.ggml.tokens", count);
+      } else if (count > gguf_.get<index_t>(full("vocab_size"))) {
+        tokens->fail(concat(count, " tokens, but ", full("vocab_size"), " is ", gguf_.get<index_t>(full("vocab_size"))));
+      }
+    }
+    const auto tensors = gguf_.tensors();
+    const bool head = std::any_of(tensors.begin(), tensors.end(), [](const RawTensor& t) { return t.name == "output.weight"; });
+    put("tie_word_embeddings", "output.weight", !head);
+    for (const char* id : {"bos", "eos", "pad"}) {
+      const std::string key = concat("tokenizer.ggml.", id[0] == 'p' ? "padding" : id, "_token_id");
+      if (const auto value = gguf_.find(key)) put(concat(id, "_token_id"), key, value->as<index_t>());
+    }
+  }
+
+  void write_bert() {
+    put("type_vocab_size", "tokenizer.ggml.token_type_count", gguf_.get_or<index_t>("tokenizer.ggml.token_type_count", 2));
+    if (const auto causal = take("attention.causal"); causal && causal->as<bool>()) put("is_decoder", full("attention.causal"), true);
+    take("pooling_type");  // read by those who pool
+  }
+
+  void pass_on_the_rest() {
+    for (const Gguf::Entry& entry : gguf_.metadata()) {
+      if (!entry.key.starts_with(prefix_) || read_.contains(entry.key)) continue;
+      out_.member(entry.key, entry.value.describe());
+    }
+  }
+
+  const Gguf& gguf_;
+  JsonBuilder out_;
+  std::string prefix_;
+  std::set<std::string, std::less<>> read_, written_;
+};
+
+}  // namespace detail
+
+HEADWISE_INLINE Json gguf_config(const Gguf& gguf) { return detail::GgufConfigWriter(gguf).write(); }
+
+}  // namespace hw
