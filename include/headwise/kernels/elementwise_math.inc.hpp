@@ -1,7 +1,8 @@
 // exp, expm1, tanh, sigmoid and the activations on vectors; included once for each target (targets/region.hpp).
 //
-// Largest error over every float, against the correctly rounded result (elementwise_math_test.cpp measures it; ulp of the result, for
-// results that are not denormal): see kMaxUlp there. The coefficients are minimax fits of ours (weighted Chebyshev least squares).
+// Largest errors, in ulp of the exact result (elementwise_math_test.cpp holds them, over floats of every magnitude): exp 1, elu 1,
+// sigmoid 2.5, silu, tanh and softplus 3, mish 4.5, gelu_quick 8, gelu 9, gelu_tanh 18. The three gelus where x >= -4; below, where
+// they fade out, the relative error reaches 2e-5. The coefficients are our own minimax fits.
 
 // e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 2^23 rounds to an integer.
 struct Reduced {
