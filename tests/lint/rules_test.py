@@ -2,9 +2,12 @@
 """The lint itself: every rule finds its violation in a small tree, and nothing in a clean one."""
 
 import os
+import shutil
+import subprocess
 import tempfile
 import unittest
 
+import globals
 import rules
 
 CLEAN = {
@@ -86,6 +89,32 @@ class Rules(unittest.TestCase):
         inner = '#pragma once\n#include "headwise/core/b.inl.hpp"\n'
         found = findings({**CLEAN, "core/c.inl.hpp": inner, "core/d.inl.hpp": inner})
         self.assertTrue(any("define it twice" in f for f in found), found)
+
+
+class Globals(unittest.TestCase):
+    SOURCE = """
+        #include <atomic>
+        #include <string>
+        namespace hw {
+        int counter;
+        static std::atomic<int> hits{3};
+        thread_local int depth;
+        inline constexpr int kTable[2] = {1, 2};
+        inline const char* const kNames[] = {"a", "b"};
+        const std::string& name(int i) { static const std::string kName = kNames[i]; return kName; }
+        int next(int i) { static int calls = 5; return ++calls + hits++ + depth++ + counter++ + kTable[i]; }
+        }
+    """
+
+    @unittest.skipUnless(shutil.which(os.environ.get("CXX", "c++")) and shutil.which("objdump"), "no compiler here")
+    def test_the_mutable_ones_are_found_and_only_those(self):
+        with tempfile.TemporaryDirectory() as folder:
+            object_file = os.path.join(folder, "x.o")
+            subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-O1", "-fPIC", "-x", "c++", "-c", "-o", object_file, "-"],
+                           input=self.SOURCE, text=True, check=True)
+            count, found = globals.writable("objdump", object_file)
+        self.assertGreater(count, 5)
+        self.assertEqual(found, ["hw::counter", "hw::depth", "hw::hits", "hw::next(int)::calls"])
 
 
 if __name__ == "__main__":
