@@ -8,6 +8,7 @@ BUILD is a finished build of headwise (find_package installs it under DIR, which
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,10 @@ def main():
     else:
         configure.append(f"-DHEADWISE_SOURCE={SOURCE}")
 
+    readme = [b for b in re.findall(r"```cpp\n(.*?)```", (SOURCE / "README.md").read_text(), re.S) if "int main(" in b]
+    for i, block in enumerate(readme):
+        (work / f"readme_{i}.cpp").write_text(block)
+    configure.append("-DREADME_PROGRAMS=" + ";".join(str(work / f"readme_{i}.cpp") for i in range(len(readme))))
     run(*configure, "-B", work / "build")
     run(args.cmake, "--build", work / "build")
     programs = ["with_headers"] + (["with_library"] if args.how == "find_package" else [])
