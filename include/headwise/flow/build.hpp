@@ -36,8 +36,8 @@ struct MatrixReport {
 struct BuildOptions {
   /// Store weight matrices in this type instead of the file's. Rows that the type's block does not divide keep theirs.
   std::optional<DType> weights;
-  /// Called with the share of weights loaded so far, in [0, 1].
-  std::optional<FunctionRef<void(double)>> progress;
+  /// Called after each matrix with the bytes of the file packed so far.
+  std::function<void(index_t)> progress;
 };
 
 /// A stream that is computed once at the beginning of each step (rotary angles, say), for all parts that read it.
@@ -91,7 +91,7 @@ class Build {
     std::vector<StepStream> step_streams;
     std::vector<MatrixReport> report;
     std::uint64_t fingerprint = 0;
-    std::size_t bytes_done = 0;
+    index_t bytes_done = 0;
   };
   Build(Weights weights, std::shared_ptr<Shared> shared) : weights_(std::move(weights)), shared_(std::move(shared)) {}
 

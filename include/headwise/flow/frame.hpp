@@ -21,7 +21,7 @@ struct Slot {
 /// Where a tap looks: the embedding's output, the stream after entry `entry`, the delta of one of its sublayers, or the
 /// stream after the final norm.
 struct TapPoint {
-  enum Kind : std::uint8_t { embedding, sublayer, entry, final_norm } kind;
+  enum Kind : std::uint8_t { after_embedding, after_sublayer, after_entry, after_final_norm } kind;
   int entry = -1;
   int sublayer_index = -1;
 };

@@ -16,7 +16,7 @@ HEADWISE_INLINE void EmbeddingTable::row(index_t i, float scale, bool add, std::
   const auto n = static_cast<index_t>(out.size());
   const ArenaScope scope(step.arena);
   float* wide = step.arena.take<float>(n).data();
-  step.kernels.matmul.widen_row(source_.type, source_.row(i), n, wide);
+  kernels::widen_row(source_.type, source_.row(i), n, wide);
   step.kernels.elementwise.add_scaled(out.data(), n, add ? 1.0f : 0.0f, wide, n, scale, 1, n, out.data(), n);
 }
 

@@ -14,7 +14,7 @@ HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, co
     part.column = out_;
     part.panel = panels_;
     out_ += p.out;
-    panels_ += kernels::panel_count(p.out);
+    panels_ += part.weights->matrix.panels();
     quantises_ = quantises_ || is_quantised(part.weights->matrix.type);
     parts_.push_back(std::move(part));
   }
@@ -28,9 +28,9 @@ HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const 
 
   const std::byte* quantised = nullptr;
   if (quantises_) {
-    const auto memory = step.arena.take<std::byte>(kernels::activation_bytes(DType::q8_0, x.rows, in_));
+    const auto memory = step.arena.take<std::byte>(kernels::quantised_bytes(DType::q8_0, x.rows, in_));
     step.parallel_rows(x.rows, in_, [&](index_t begin, index_t end) {
-      matmul.quantise_activations(x.data, x.stride, begin, end, in_, memory.data());
+      matmul.quantise(x.data, x.stride, begin, end, in_, memory.data());
     });
     quantised = memory.data();
   }
@@ -38,7 +38,7 @@ HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const 
   // Panels of all parts in one row, split evenly; a task may end one part and begin the next.
   const int tasks = static_cast<int>(std::min<index_t>(step.executor.threads(), panels_));
   index_t scratch_bytes = 0;
-  for (const Part& p : parts_) scratch_bytes = std::max(scratch_bytes, kernels::matmul_scratch_bytes(p.weights->matrix.type, x.rows, in_));
+  for (const Part& p : parts_) scratch_bytes = std::max(scratch_bytes, matmul.scratch_bytes(p.weights->matrix.type, x.rows, in_));
   scratch_bytes = (scratch_bytes + 63) / 64 * 64;
   const auto scratch = step.arena.take<std::byte>(scratch_bytes * tasks);
   const auto work = [&](int task) {
@@ -46,10 +46,11 @@ HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const 
     for (const Part& p : parts_) {
       const kernels::PackedMatrix& w = p.weights->matrix;
       const index_t first = std::max(begin, p.panel) - p.panel;
-      const index_t last = std::min(end - p.panel, kernels::panel_count(w.rows));
+      const index_t last = std::min(end - p.panel, w.panels());
       if (first < last)
-        matmul.matmul(w, x.data, x.stride, quantised, x.rows, y.data + p.column, y.stride, p.bias.empty() ? nullptr : p.bias.data(), first,
-                      last, scratch.data() + scratch_bytes * task);
+        matmul.run({.weights = w, .x = x.data, .x_stride = x.stride, .quantised_x = quantised, .t = x.rows, .y = y.data + p.column,
+                    .y_stride = y.stride, .bias = p.bias.empty() ? nullptr : p.bias.data(), .panel_begin = first, .panel_end = last,
+                    .scratch = scratch.data() + scratch_bytes * task});
     }
   };
   if (tasks == 1) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "headwise/blocks/block.hpp"
+#include "headwise/core/thread_pool.hpp"
 #include "headwise/flow/entry.hpp"
 #include "headwise/layers/embedding.hpp"
 #include "headwise/layers/head.hpp"
@@ -200,7 +201,7 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
       }
     }
   embedding_.forward(vectors, f);
-  step.visit({TapPoint::embedding}, f.at({}));
+  step.visit({TapPoint::after_embedding}, f.at({}));
 
   const bool stateful = batch[0].state != nullptr;
   for (int i = 0; i < static_cast<int>(config_.schedule.size()); ++i) {
@@ -220,7 +221,7 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
             block.forward(f, i, states);
           },
           blocks_[static_cast<std::size_t>(e.block)]);
-    step.visit({TapPoint::entry, i}, f.at({}));
+    step.visit({TapPoint::after_entry, i}, f.at({}));
   }
   run_heads(f, batch, out, options);
 }
@@ -248,7 +249,7 @@ void Stack<Kinds...>::run_heads(const Frame& f, std::span<const Sequence> batch,
 
   if (every_row) {
     normed(x);
-    f.step.visit({TapPoint::final_norm}, x);
+    f.step.visit({TapPoint::after_final_norm}, x);
   }
   if (options.hidden) {
     const View y = out.add("hidden", x.cols, sequences);

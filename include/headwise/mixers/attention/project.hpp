@@ -33,8 +33,8 @@ class QkvProjection {
     index_t num_key_value_heads = 0;
     index_t head_dim = 0;
     bool bias = false;
-    std::optional<float> norm_eps;       // RMSNorm over each head of q and k, before the rotation
-    std::optional<RotaryConfig> rotary;  // absent: no rotation
+    std::optional<float> norm_eps{};       // RMSNorm over each head of q and k, before the rotation
+    std::optional<RotaryConfig> rotary{};  // absent: no rotation
   };
 
   QkvProjection(const Config& c, const Build& b);

@@ -1,0 +1,86 @@
+#pragma once
+// What several families read from a configuration in the same way.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headwise/io/hf_config.hpp"
+#include "headwise/io/weight_source.hpp"
+#include "headwise/mixers/attention/rotary.hpp"
+
+namespace hw::families {
+
+/// The number of layers. Errors: more than the file could have tensors for.
+inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const WeightSource& source) {
+  const auto n = static_cast<std::size_t>(c.size(keys));
+  if (n > source.tensors().size())
+    c.fail(concat(keys.all().front(), ": expected at most as many layers as the file has tensors (", source.tensors().size(), "), found ", n));
+  return n;
+}
+
+/// layer_types, one for each layer; empty where the field is missing. Errors: another count, a type that is not among `known`.
+inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t layers, std::initializer_list<std::string_view> known) {
+  auto types = c.get_or("layer_types", std::vector<std::string>());
+  if (!types.empty() && types.size() != layers) c.fail(concat("layer_types: expected ", layers, " (num_hidden_layers), found ", types.size()));
+  for (const std::string& type : types)
+    if (std::find(known.begin(), known.end(), type) == known.end()) c.fail(concat("layer_types: a layer type that this family has not: ", quoted(type)));
+  return types;
+}
+
+/// The class that saved the checkpoint ("BertForMaskedLM"), or "".
+inline std::string read_architecture(const HfConfig& c) {
+  const auto names = c.get_or("architectures", std::vector<std::string>());
+  return names.empty() ? "" : names.front();
+}
+
+/// The number of labels of a classifier: num_labels, or the entries of id2label, or 2.
+inline index_t read_labels(const HfConfig& c) {
+  if (c.has("num_labels")) return c.size("num_labels");
+  const auto names = c.find("id2label");
+  return names && names->is_object() && names->size() > 0 ? static_cast<index_t>(names->size()) : 2;
+}
+
+/// Rotary settings: `rope_parameters` (or its entry for `layer_type`), or in the published spelling `rope_theta` and `rope_scaling`;
+/// `partial_rotary_factor` in either. Errors: an unknown rope type, values out of range.
+inline RotaryConfig read_rotary(const HfConfig& c, index_t head_dim, std::string_view layer_type = {}, double default_theta = 10000.0) {
+  RotaryConfig out;
+  const auto parameters = c.find_sub("rope_parameters");
+  const auto own = parameters && !layer_type.empty() ? parameters->find_sub(layer_type) : std::nullopt;
+  const auto scaling = own ? own : parameters ? parameters : c.find_sub("rope_scaling");
+  out.theta = (parameters ? *scaling : c).positive_or("rope_theta", default_theta);
+  double share = c.positive_or("partial_rotary_factor", 1.0);
+  if (parameters) share = scaling->positive_or("partial_rotary_factor", share);
+  out.dims = static_cast<index_t>(static_cast<double>(head_dim) * std::min(share, 1.0));
+  if (!scaling) return out;
+
+  const auto type = scaling->get_or<std::string>({"rope_type", "type"}, "default");
+  if (type == "default") return out;
+  out.factor = scaling->positive("factor");
+  const double longest = static_cast<double>(c.size_or("max_position_embeddings", 0, 0));
+  out.original_max_positions = scaling->number_or("original_max_position_embeddings", longest);
+  if (type == "linear") {
+    out.scaling = RopeScaling::linear;
+  } else if (type == "dynamic") {
+    out.scaling = RopeScaling::dynamic;
+    out.original_max_positions = longest;
+  } else if (type == "yarn") {
+    out.scaling = RopeScaling::yarn;
+    out.attention_factor = scaling->number_or("attention_factor", 0.0);
+    out.beta_fast = scaling->positive_or("beta_fast", 32.0);
+    out.beta_slow = scaling->positive_or("beta_slow", 1.0);
+    out.mscale = scaling->number_or("mscale", 0.0);
+    out.mscale_all_dim = scaling->number_or("mscale_all_dim", 0.0);
+    out.truncate = scaling->get_or("truncate", true);
+  } else if (type == "llama3") {
+    out.scaling = RopeScaling::llama3;
+    out.low_freq_factor = scaling->positive("low_freq_factor");
+    out.high_freq_factor = scaling->positive("high_freq_factor");
+  } else {
+    scaling->fail(concat("rope_type: expected default, linear, dynamic, yarn or llama3, found ", quoted(type)));
+  }
+  return out;
+}
+
+}  // namespace hw::families

@@ -1,0 +1,73 @@
+#pragma once
+// The families that a program can load: a list that it makes and can read.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headwise/core/executor.hpp"
+#include "headwise/io/hf_config.hpp"
+#include "headwise/io/weight_map.hpp"
+#include "headwise/models/model.hpp"
+
+namespace hw {
+
+/// How a checkpoint becomes a model.
+struct LoadOptions {
+  int threads = 0;                              // of the model's own pool; 0: all the machine has
+  std::shared_ptr<Executor> executor;           // instead of a pool of its own
+  std::optional<DType> weights;                 // store matrices as f32, bf16, f16, q8_0 or q4_0 instead of the file's type
+  std::optional<kernels::Target> target;        // instead of the best instruction set
+  std::function<void(double)> progress;         // called with the share loaded, in [0, 1]
+  MappedFile::Access access = MappedFile::Access::map;  // or read: a copy, for files that may change under the program
+};
+
+/// A family's model from a checkpoint: its config, its weight map, its stack; all tensors and config fields accounted for.
+/// headwise::compiled holds the stock families' instances.
+template <class Family>
+std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options);
+
+/// The known families, by the `model_type` of a configuration.
+///
+///     auto zoo = hw::Zoo{}.add<hw::families::Llama>().add<MyFamily>();
+class Zoo {
+ public:
+  using Builder = std::unique_ptr<Model> (*)(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
+
+  /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`.
+  /// A family added later wins over an earlier one of the same model_type.
+  template <class Family>
+  Zoo& add() & {
+    for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), &build_model<Family>});
+    return *this;
+  }
+  template <class Family>
+  Zoo&& add() && {
+    return std::move(add<Family>());
+  }
+
+  /// The model types it knows, sorted.
+  std::vector<std::string> known() const;
+  bool knows(std::string_view model_type) const;
+
+  /// Builds a checkpoint's model. Errors: an unknown model_type (the message lists the known), and whatever is wrong in the files.
+  std::unique_ptr<Model> build(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options = {}) const;
+
+  /// From a Hugging Face folder or a .gguf file.
+  std::unique_ptr<Model> load(const std::string& path, const LoadOptions& options = {}) const;
+
+ private:
+  struct Entry {
+    std::string model_type;
+    Builder build;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/families/zoo.inl.hpp"
+#endif

@@ -1,0 +1,68 @@
+#pragma once
+#include <algorithm>
+#include <filesystem>
+
+#include "headwise/core/thread_pool.hpp"
+#include "headwise/families/zoo.hpp"
+#include "headwise/io/gguf.hpp"
+#include "headwise/io/gguf_config.hpp"
+#include "headwise/io/open_weights.hpp"
+
+namespace hw {
+
+template <class Family>
+std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options) {
+  auto stack = Family::config(config, *source);
+  stack.model_type = config.get_or<std::string>("model_type", stack.model_type);
+  const Weights weights(source, Family::weights(config, *source));
+  config.account();
+  std::shared_ptr<Executor> executor = options.executor;
+  if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
+  const kernels::Table& table = options.target ? kernels::table(*options.target) : kernels::table();
+  BuildOptions build_options;
+  build_options.weights = options.weights;
+  if (options.progress) {
+    index_t bytes = 0;
+    for (const RawTensor& t : source->tensors()) bytes += static_cast<index_t>(t.bytes.size());
+    build_options.progress = [report = options.progress, bytes](index_t done) {
+      report(std::min(1.0, static_cast<double>(done) / static_cast<double>(std::max<index_t>(bytes, 1))));
+    };
+  }
+  auto model = std::make_unique<typename Family::Model>(std::move(stack), Build(weights, table, *executor, build_options), executor);
+  weights.account();
+  return model;
+}
+
+HEADWISE_INLINE std::vector<std::string> Zoo::known() const {
+  std::vector<std::string> out;
+  for (const Entry& e : entries_) out.push_back(e.model_type);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+HEADWISE_INLINE bool Zoo::knows(std::string_view model_type) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.model_type == model_type; });
+}
+
+HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options) const {
+  const auto type = config.get<std::string>("model_type");
+  for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
+    if (e->model_type == type) return e->build(config, std::move(source), options);
+  std::string list;
+  for (const std::string& name : known()) list += (list.empty() ? "" : ", ") + name;
+  config.fail(concat("model_type: expected a family of this program (", list, "), found ", quoted(type)));
+}
+
+HEADWISE_INLINE std::unique_ptr<Model> Zoo::load(const std::string& path, const LoadOptions& options) const {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    const Gguf file = Gguf::open(path, options.access);
+    return build(HfConfig(gguf_config(file)), std::make_shared<const WeightSource>(file.weights()), options);
+  }
+  const HfConfig config = read_hf_config(path);
+  if (const auto type = config.get<std::string>("model_type"); !knows(type)) return build(config, nullptr, options);  // says so before any weight is opened
+  return build(config, open_weights(path, options.access), options);
+}
+
+}  // namespace hw

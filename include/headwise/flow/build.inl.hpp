@@ -1,0 +1,60 @@
+#pragma once
+#include <cstring>
+
+#include "headwise/flow/build.hpp"
+#include "headwise/io/convert.hpp"
+
+namespace hw {
+
+HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
+    : Build(std::move(weights), std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, 0xcbf29ce484222325u})) {}
+
+HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
+  Shared& shared = *shared_;
+  MatrixSource source = weights_.matrix(name, rows, cols);
+  if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
+
+  const DType file_type = source.type;
+  const MatrixSource converted = shared.options.weights ? convert_matrix(source, *shared.options.weights) : source;
+  const auto pointers = converted.row_pointers();
+  const index_t bytes = kernels::packed_bytes(converted.type, rows, cols);
+  auto out = std::make_shared<PackedWeights>();
+  out->bytes = AlignedBuffer<std::byte>(bytes);
+  out->matrix = {converted.type, rows, cols, out->bytes.data()};
+  parallel_ranges(shared.executor, out->matrix.panels(), 4 * shared.executor.threads(), [&](index_t begin, index_t end) {
+    kernels::pack_panels(converted.type, pointers, cols, begin, end, out->bytes.data());
+  });
+  source.release();
+
+  // A fingerprint of the model: every matrix's place, shape, type and first bytes.
+  const auto mix = [&](std::uint64_t v) { shared.fingerprint = (shared.fingerprint ^ v) * 0x100000001b3u; };
+  for (const char c : weights_.path(name)) mix(static_cast<unsigned char>(c));
+  for (const index_t v : {rows, cols, static_cast<index_t>(converted.type), static_cast<index_t>(shared.kernels.target)}) mix(static_cast<std::uint64_t>(v));
+  for (index_t i = 0; i + 8 <= std::min<index_t>(bytes, 4096); i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, out->bytes.data() + i, 8);
+    mix(word);
+  }
+  shared.report.push_back({weights_.path(name), rows, cols, file_type, converted.type, static_cast<std::size_t>(bytes)});
+  shared.packed.emplace(source.key, out);
+  if (shared.options.progress) {
+    shared.bytes_done += rows * source.row_bytes();
+    shared.options.progress(shared.bytes_done);
+  }
+  return out;
+}
+
+HEADWISE_INLINE Slot Build::slot(std::string_view name) const {
+  const auto [at, fresh] = shared_->slot_numbers.try_emplace(std::string(name), shared_->slots);
+  if (fresh) ++shared_->slots;
+  return {at->second};
+}
+
+HEADWISE_INLINE Slot Build::step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const {
+  const int before = shared_->slots;
+  const Slot out = slot(name);
+  if (shared_->slots != before) shared_->step_streams.push_back({out, width, std::move(fill)});
+  return out;
+}
+
+}  // namespace hw
