@@ -217,59 +217,61 @@ struct QuantisedTile {
   }
 };
 
-inline constexpr index_t kChunkBlocks = 16;   // blocks of 32 k that are decoded at once: they stay in L1
-inline constexpr index_t kQuantisedRows = 256;  // rows whose chunk stays in L2
+inline constexpr index_t kChunkBlocks = 16;     // blocks of 32 k that are decoded at once: they stay in L1
+inline constexpr index_t kQuantisedRows = 252;  // rows whose chunk stays in L2
 inline constexpr index_t kFusedRows = largest_tile(FusedTiles{});
-inline constexpr index_t kFusedLimit = 2 * kFusedRows;  // up to here tiles decode for themselves
+inline constexpr index_t kWideRows = largest_tile(WideTiles{});
+
+// Types whose tiles decode for themselves when rows are few; the others always go through the wide form.
+constexpr bool is_fused(DType type) { return type == DType::q4_0 || type == DType::q4_1; }
+
+// Panels [panel_begin, panel_end) of `rows` rows that begin at `row`. Tiles of kRows; Decode: through the wide form.
+template <DType Type, bool Decode>
+HEADWISE_HOT void run_block(const MatmulCall& call, index_t row, index_t rows, index_t panel_begin, index_t panel_end) {
+  using P = Packed<Type>;
+  using Tiles = std::conditional_t<Decode || !P::kSmall, WideTiles, FusedTiles>;
+  constexpr index_t kRows = largest_tile(Tiles{});
+  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks;
+  const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x) + row * blocks;
+  // One tile reads its panel only once: no need to keep it near.
+  const index_t chunk = !Decode && rows <= kRows ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
+  TileOutput out{nullptr, call.y_stride, nullptr, 0, true, true};
+  for (index_t r0 = 0; r0 < records || r0 == 0; r0 += chunk) {
+    const index_t count = std::min(chunk, records - r0);
+    out.first = r0 == 0;
+    out.last = r0 + count == records;
+    for (index_t panel = panel_begin; panel < panel_end; ++panel) {
+      const index_t n = panel * kPanel;
+      const std::byte* packed = call.weights.data + (panel * records + r0) * P::kRecordBytes;
+      Ahead next(packed + records * P::kRecordBytes, panel + 1 < panel_end ? count * P::kRecordBytes : 0, (rows + kRows - 1) / kRows);
+      out.bias = call.bias ? call.bias + n : nullptr;
+      out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
+      if constexpr (Decode) widen_records<Type>(packed, count, call.scratch);
+      for (index_t i = 0; i < rows; i += kRows) {
+        const int here = static_cast<int>(std::min(kRows, rows - i));
+        const QuantisedBlock* values = x + i * blocks + r0 * P::kBlocks;
+        next.step();
+        out.y = call.y + (row + i) * call.y_stride + n;
+        if constexpr (Decode)
+          with_tile<QuantisedTile<WideOf<Type>>>(Tiles{}, here, static_cast<const std::byte*>(call.scratch), values, blocks,
+                                                 count * P::kBlocks, out);
+        else
+          with_tile<QuantisedTile<P>>(Tiles{}, here, packed, values, blocks, count, out);
+      }
+    }
+  }
+}
 
 template <DType Type>
 HEADWISE_KERNEL void run_quantised(const MatmulCall& call) {
-  using P = Packed<Type>;
-  constexpr bool kDecode = P::kSmall;  // bytes need no decoding
-  using W = std::conditional_t<kDecode, WideOf<Type>, P>;
-  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks;
-  const std::byte* weights = call.weights.data;
-  const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x);
-  const bool tall = call.t > kFusedLimit;
-  const EvenSplit rows = EvenSplit::of(call.t, tall ? kQuantisedRows : kFusedLimit);
-  TileOutput out{nullptr, call.y_stride, nullptr, 0, true, true};
-  for (index_t b = 0; b < rows.tiles; ++b) {
-    const index_t row = rows.begin(b);
-    const EvenSplit split = EvenSplit::of(rows.count(b), tall ? largest_tile(WideTiles{}) : kFusedRows);
-    const index_t chunk = split.tiles == 1 ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
-    // Few rows: one panel after the other, as it lies in memory. Many: all panels for each chunk of x.
-    const index_t outer = tall ? 1 : call.panel_end - call.panel_begin;
-    for (index_t o = 0; o < outer; ++o) {
-      const index_t panel_begin = tall ? call.panel_begin : call.panel_begin + o, panel_end = tall ? call.panel_end : panel_begin + 1;
-      for (index_t r0 = 0; r0 < records || r0 == 0; r0 += chunk) {
-        const index_t count = std::min(chunk, records - r0);
-        out.first = r0 == 0;
-        out.last = r0 + count == records;
-        for (index_t panel = panel_begin; panel < panel_end; ++panel) {
-          const index_t n = panel * kPanel;
-          const std::byte* packed = weights + (panel * records + r0) * P::kRecordBytes;
-          const index_t next_bytes = tall && panel + 1 < panel_end ? count * P::kRecordBytes : 0;
-          out.bias = call.bias ? call.bias + n : nullptr;
-          out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-          if constexpr (kDecode)
-            if (tall) widen_records<Type>(packed, count, call.scratch);
-          for (index_t i = 0; i < split.tiles; ++i) {
-            const index_t first = row + split.begin(i);
-            const QuantisedBlock* values = x + first * blocks + r0 * P::kBlocks;
-            out.y = call.y + first * call.y_stride + n;
-            if (tall) {
-              const std::byte* next = packed + records * P::kRecordBytes;
-              const index_t part = (next_bytes / 64 + split.tiles - 1) / split.tiles * 64;
-              for (index_t byte = i * part; byte < std::min((i + 1) * part, next_bytes); byte += 64) prefetch_l2(next + byte);
-              with_tile<QuantisedTile<W>>(WideTiles{}, split.count(i), kDecode ? static_cast<const std::byte*>(call.scratch) : packed, values,
-                                          blocks, kDecode ? count * P::kBlocks : count, out);
-            } else {
-              with_tile<QuantisedTile<P>>(FusedTiles{}, split.count(i), packed, values, blocks, count, out);
-            }
-          }
-        }
-      }
-    }
+  constexpr bool kBytes = !Packed<Type>::kSmall;  // need no decoding
+  // Few rows: panel after panel, as they lie in memory. Many: all panels for each chunk of k, whose x stays in L2.
+  if (call.t <= 2 * kFusedRows) {
+    for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel)
+      run_block<Type, !kBytes && !is_fused(Type)>(call, 0, call.t, panel, panel + 1);
+  } else {
+    for (index_t row = 0; row < call.t; row += kQuantisedRows)
+      run_block<Type, !kBytes>(call, row, std::min(kQuantisedRows, call.t - row), call.panel_begin, call.panel_end);
   }
 }
 
@@ -295,7 +297,7 @@ HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
 
 HEADWISE_KERNEL index_t matmul_scratch_bytes(DType weights, index_t t, index_t) {
   if (!is_quantised(weights)) return plain_scratch_bytes(t);
-  return t > kFusedLimit ? kChunkBlocks * (1024 + 4 * 128) : 0;
+  return weights != DType::q8_0 && (t > 2 * kFusedRows || !is_fused(weights)) ? kChunkBlocks * (1024 + 4 * 128) : 0;
 }
 
 inline constexpr MatmulKernels kMatmul{.quantise = quantise_rows, .scratch_bytes = matmul_scratch_bytes, .run = run_matmul};

@@ -1,5 +1,6 @@
 // Matrix kernels for f32, f16 and bf16 weights, and the quantiser of activations; included once for each target (targets/region.hpp).
-// The target says: kTileVectors, registers of outputs in a tile; SmallTiles, TallTiles, the numbers of rows that tiles are compiled for.
+// The target says: kTileVectors, registers of outputs in a tile; SmallTiles, TallTiles, the numbers of rows that
+// tiles are compiled for (ascending).
 
 // Runs K::run<R>(...) with the smallest R of the list that holds `rows`, or the last one. Tiles repeat their last row beyond `rows`.
 template <class Kernel, int R, int... More, class... Args>
@@ -12,17 +13,6 @@ HEADWISE_HOT void with_tile(std::integer_sequence<int, R, More...>, int rows, Ar
     with_tile<Kernel>(std::integer_sequence<int, More...>{}, rows, args...);
 }
 
-// Rows of tile i when t rows are split evenly into tiles of at most `most`.
-struct EvenSplit {
-  index_t tiles, base, larger;
-  HEADWISE_HOT static EvenSplit of(index_t t, index_t most) {
-    const index_t tiles = (t + most - 1) / most;
-    return {tiles, t / tiles, t % tiles};
-  }
-  HEADWISE_HOT index_t begin(index_t i) const { return i * base + (i < larger ? i : larger); }
-  HEADWISE_HOT int count(index_t i) const { return static_cast<int>(base + (i < larger)); }
-};
-
 // A panel's part of y that a tile adds to.
 struct TileOutput {
   float* y;
@@ -30,7 +20,28 @@ struct TileOutput {
   const float* bias;  // of this panel; null: none
   int columns;        // of the panel that exist, 1..32
   bool first, last;   // chunk of k
+
+  HEADWISE_HOT const float* bias_now() const { return last ? bias : nullptr; }
 };
+
+// The tiles at the edges, by way of memory: those with fewer rows or columns than registers, or with a bias.
+HEADWISE_KERNEL void fetch_tile(float* tile, const TileOutput& out, int tile_rows, int rows, int column, int width) {
+  for (int r = 0; r < tile_rows; ++r) {
+    const float* y = out.y + std::min(r, rows - 1) * out.stride + column;
+    for (int c = 0; c < width; c += kLanes) store(tile + r * width + c, load(y + c, std::clamp(out.columns - column - c, 0, kLanes)));
+  }
+}
+HEADWISE_KERNEL void write_tile(const float* tile, const TileOutput& out, int rows, int column, int width) {
+  const float* bias = out.bias_now();
+  for (int c = 0; c < width; c += kLanes) {
+    const int left = std::clamp(out.columns - column - c, 0, kLanes);
+    const Vf more = bias ? load(bias + column + c, left) : zero();
+    for (int r = 0; r < rows; ++r) {
+      const Vf value = load(tile + r * width + c);
+      store(out.y + r * out.stride + column + c, bias ? add(value, more) : value, left);
+    }
+  }
+}
 
 template <int R, int V>
 HEADWISE_HOT void begin_tile(Vf (&acc)[R][V], const TileOutput& out, int rows, int column) {
@@ -41,35 +52,35 @@ HEADWISE_HOT void begin_tile(Vf (&acc)[R][V], const TileOutput& out, int rows, i
       for (int v = 0; v < V; ++v) acc[r][v] = zero();
     return;
   }
-  HEADWISE_UNROLL
-  for (int r = 0; r < R; ++r) {
-    const float* y = out.y + (r < rows ? r : rows - 1) * out.stride + column;
-    HEADWISE_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const int left = out.columns - column - v * kLanes;
-      acc[r][v] = left >= kLanes ? load(y + v * kLanes) : left > 0 ? load(y + v * kLanes, left) : zero();
-    }
+  float edge[R * V * kLanes];
+  const float* from = out.y + column;
+  index_t stride = out.stride;
+  if (rows < R || column + V * kLanes > out.columns) {
+    fetch_tile(edge, out, R, rows, column, V * kLanes);
+    from = edge;
+    stride = V * kLanes;
   }
+  HEADWISE_UNROLL
+  for (int r = 0; r < R; ++r)
+    HEADWISE_UNROLL
+    for (int v = 0; v < V; ++v) acc[r][v] = load(from + r * stride + v * kLanes);
 }
 
 template <int R, int V>
-HEADWISE_HOT void end_tile(Vf (&acc)[R][V], const TileOutput& out, int rows, int column) {
-  const bool bias = out.last && out.bias;
-  HEADWISE_UNROLL
-  for (int v = 0; v < V; ++v) {
-    const int left = out.columns - column - v * kLanes;
-    if (left >= kLanes) {
-      const Vf b = bias ? load(out.bias + column + v * kLanes) : zero();
-      HEADWISE_UNROLL
-      for (int r = 0; r < R; ++r)
-        if (r < rows) store(out.y + r * out.stride + column + v * kLanes, bias ? add(acc[r][v], b) : acc[r][v]);
-    } else if (left > 0) {
-      const Vf b = bias ? load(out.bias + column + v * kLanes, left) : zero();
-      HEADWISE_UNROLL
-      for (int r = 0; r < R; ++r)
-        if (r < rows) store(out.y + r * out.stride + column + v * kLanes, bias ? add(acc[r][v], b) : acc[r][v], left);
-    }
+HEADWISE_HOT void end_tile(const Vf (&acc)[R][V], const TileOutput& out, int rows, int column) {
+  float edge[R * V * kLanes];
+  float* to = out.y + column;
+  index_t stride = out.stride;
+  const bool at_edge = rows < R || column + V * kLanes > out.columns || out.bias_now();
+  if (at_edge) {
+    to = edge;
+    stride = V * kLanes;
   }
+  HEADWISE_UNROLL
+  for (int r = 0; r < R; ++r)
+    HEADWISE_UNROLL
+    for (int v = 0; v < V; ++v) store(to + r * stride + v * kLanes, acc[r][v]);
+  if (at_edge) write_tile(edge, out, rows, column, V * kLanes);
 }
 
 // R rows by a panel. Packed: x is [k][R] (rows beyond the tile's are padding); else rows of x at x_stride.
@@ -107,29 +118,30 @@ struct PlainTile {
 };
 
 inline constexpr index_t kPlainChunk = 384;  // k of a tall tile's chunk: its weights stream from L2
-inline constexpr index_t kPlainRows = 264;   // rows whose chunk stays in L2
+inline constexpr index_t kPlainRows = 264;   // rows whose chunk stays in L2; a multiple of every tall tile
 
-HEADWISE_HOT constexpr int tile_size(std::integer_sequence<int>, int, int last) { return last; }
-template <int R, int... More>
-HEADWISE_HOT constexpr int tile_size(std::integer_sequence<int, R, More...>, int rows, int = 0) {
-  return rows <= R ? R : tile_size(std::integer_sequence<int, More...>{}, rows, R);
-}
 template <int... R>
 constexpr int largest_tile(std::integer_sequence<int, R...>) {
   return std::max({R...});
+}
+// The tile that with_tile chooses.
+template <int... R>
+constexpr int tile_size(std::integer_sequence<int, R...> sizes, int rows) {
+  int out = largest_tile(sizes);
+  ((out = rows <= R && R < out ? R : out), ...);
+  return out;
 }
 
 inline constexpr index_t kSmallRows = largest_tile(SmallTiles{});
 inline constexpr index_t kTallRows = largest_tile(TallTiles{});
 
-// Packs the chunk [k0, k0 + count) of a row block as [tile][k][R].
-HEADWISE_KERNEL void pack_tiles(const float* x, index_t stride, const EvenSplit& split, index_t k0, index_t count, float* to) {
-  for (index_t i = 0; i < split.tiles; ++i) {
-    const int rows = split.count(i), width = tile_size(TallTiles{}, rows);
-    float* tile = to + i * kTallRows * kPlainChunk;
+// Packs columns [k0, k0 + count) of `rows` rows as [tile][k][R].
+HEADWISE_KERNEL void pack_tiles(const float* x, index_t stride, index_t rows, index_t k0, index_t count, float* to) {
+  for (index_t row = 0; row < rows; row += kTallRows, to += kTallRows * kPlainChunk) {
+    const int here = static_cast<int>(std::min(kTallRows, rows - row)), width = tile_size(TallTiles{}, here);
     for (int r = 0; r < width; ++r) {
-      const float* from = x + (split.begin(i) + (r < rows ? r : rows - 1)) * stride + k0;
-      for (index_t k = 0; k < count; ++k) tile[k * width + r] = from[k];
+      const float* from = x + (row + std::min(r, here - 1)) * stride + k0;
+      for (index_t k = 0; k < count; ++k) to[k * width + r] = from[k];
     }
   }
 }
@@ -143,6 +155,19 @@ HEADWISE_HOT const float* widened(const Element* from, index_t count, float* scr
     return scratch;
   }
 }
+
+// Brings the weights of the next panel into L2, a part with each tile of this one.
+struct Ahead {
+  const std::byte* next;
+  const std::byte* end;
+  index_t part;
+
+  HEADWISE_HOT Ahead(const void* from, index_t bytes, index_t steps)
+      : next(static_cast<const std::byte*>(from)), end(next + bytes), part((bytes / 64 + steps - 1) / steps * 64) {}
+  HEADWISE_HOT void step() {
+    for (const std::byte* stop = std::min(next + part, end); next < stop; next += 64) prefetch_l2(next);
+  }
+};
 
 template <class Element>
 HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
@@ -160,29 +185,27 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
     return;
   }
   auto* tiles = reinterpret_cast<float*>(call.scratch);
-  float* wide = tiles + (kPlainRows / kTallRows + 1) * kTallRows * kPlainChunk;
-  const EvenSplit blocks = EvenSplit::of(call.t, kPlainRows);
-  for (index_t b = 0; b < blocks.tiles; ++b) {
-    const index_t row = blocks.begin(b);
-    const EvenSplit split = EvenSplit::of(blocks.count(b), kTallRows);
+  float* wide = tiles + kPlainRows * kPlainChunk;
+  for (index_t row = 0; row < call.t; row += kPlainRows) {
+    const index_t rows = std::min(kPlainRows, call.t - row);
     for (index_t k0 = 0; k0 < k || k0 == 0; k0 += kPlainChunk) {
       const index_t count = std::min(kPlainChunk, k - k0);
-      pack_tiles(call.x + row * call.x_stride, call.x_stride, split, k0, count, tiles);
+      pack_tiles(call.x + row * call.x_stride, call.x_stride, rows, k0, count, tiles);
       out.first = k0 == 0;
       out.last = k0 + count == k;
       for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel) {
         const index_t n = panel * kPanel;
         const Element* chunk = weights + n * k + k0 * kPanel;
-        const auto* next = reinterpret_cast<const std::byte*>(chunk + k * kPanel);
         const index_t next_bytes = panel + 1 < call.panel_end ? count * kPanel * static_cast<index_t>(sizeof(Element)) : 0;
+        Ahead next(chunk + k * kPanel, next_bytes, (rows + kTallRows - 1) / kTallRows);
         const float* w = widened(chunk, count * kPanel, wide);
         out.bias = call.bias ? call.bias + n : nullptr;
         out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-        for (index_t i = 0; i < split.tiles; ++i) {
-          const index_t part = (next_bytes / 64 + split.tiles - 1) / split.tiles * 64;
-          for (index_t byte = i * part; byte < std::min((i + 1) * part, next_bytes); byte += 64) prefetch_l2(next + byte);
-          out.y = call.y + (row + split.begin(i)) * call.y_stride + n;
-          with_tile<PlainTile<float, true>>(TallTiles{}, split.count(i), w, tiles + i * kTallRows * kPlainChunk, index_t{0}, count, out);
+        for (index_t i = 0; i < rows; i += kTallRows) {
+          next.step();
+          out.y = call.y + (row + i) * call.y_stride + n;
+          with_tile<PlainTile<float, true>>(TallTiles{}, static_cast<int>(std::min(kTallRows, rows - i)), w, tiles + i * kPlainChunk,
+                                            index_t{0}, count, out);
         }
       }
     }
@@ -191,7 +214,7 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
 
 HEADWISE_HOT index_t plain_scratch_bytes(index_t t) {
   if (t <= kSmallRows) return 0;
-  return 4 * ((kPlainRows / kTallRows + 1) * kTallRows * kPlainChunk + kPanel * kPlainChunk);
+  return 4 * (kPlainRows + kPanel) * kPlainChunk;
 }
 
 HEADWISE_KERNEL void quantise_rows(const float* x, index_t stride, index_t row_begin, index_t row_end, index_t k, std::byte* out) {

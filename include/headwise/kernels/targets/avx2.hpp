@@ -177,10 +177,10 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
 
 inline constexpr int kTileVectors = 2;
 inline constexpr int kByteVectors = 2;
-using SmallTiles = std::integer_sequence<int, 1, 2, 4>;
+using SmallTiles = std::integer_sequence<int, 1, 4>;
 using TallTiles = std::integer_sequence<int, 4, 6>;
-using FusedTiles = std::integer_sequence<int, 1, 2, 3>;
-using WideTiles = std::integer_sequence<int, 3>;
+using FusedTiles = std::integer_sequence<int, 1, 3>;
+using WideTiles = std::integer_sequence<int, 1, 3>;
 
 HEADWISE_END_TARGET
 #endif

@@ -133,10 +133,10 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
 
 inline constexpr int kTileVectors = 2;
 inline constexpr int kByteVectors = 2;
-using SmallTiles = std::integer_sequence<int, 1, 2, 4, 8>;
-using TallTiles = std::integer_sequence<int, 8, 10, 12>;
-using FusedTiles = std::integer_sequence<int, 1, 2, 4>;
-using WideTiles = std::integer_sequence<int, 5, 7>;
+using SmallTiles = std::integer_sequence<int, 1, 4, 8>;
+using TallTiles = std::integer_sequence<int, 4, 8, 12>;
+using FusedTiles = std::integer_sequence<int, 1, 4>;
+using WideTiles = std::integer_sequence<int, 1, 4, 7>;
 
 HEADWISE_END_TARGET
 #endif

@@ -152,6 +152,7 @@ HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 // Bytes: 4 * kLanes of them, one quad for each lane.
 typedef std::uint8_t ByteLanes __attribute__((vector_size(16)));
 typedef std::uint16_t HalfLanes __attribute__((vector_size(16)));
+typedef std::int16_t ShortLanes __attribute__((vector_size(16)));
 struct Vb { ByteLanes v; };
 HEADWISE_HOT Vb load_bytes(const void* p) {
   Vb out;
@@ -178,20 +179,19 @@ HEADWISE_HOT Vb splat_quad(const void* p) {  // 4 bytes to every lane
 }
 // acc + the sum of the four products of each lane: unsigned w, signed x. Small: every w < 64.
 template <bool Small>
-HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
-  HEADWISE_UNROLL
-  for (int i = 0; i < kLanes; ++i)
-    HEADWISE_UNROLL
-    for (int j = 0; j < 4; ++j) acc.v[i] += w.v[4 * i + j] * static_cast<std::int8_t>(x.v[4 * i + j]);
-  return acc;
+HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {  // products fit 16 bits: 255 * 127
+  const ShortLanes w_pairs = std::bit_cast<ShortLanes>(w), x_pairs = std::bit_cast<ShortLanes>(x);
+  const IntLanes even = std::bit_cast<IntLanes>((w_pairs & 255) * (x_pairs << 8 >> 8));
+  const IntLanes odd = std::bit_cast<IntLanes>((w_pairs >> 8 & 255) * (x_pairs >> 8));
+  return {acc.v + (even << 16 >> 16) + (even >> 16) + (odd << 16 >> 16) + (odd >> 16)};
 }
 
 // Shapes of tiles: registers of outputs, and the numbers of rows that they are compiled for (matmul_*.inc.hpp).
 inline constexpr int kTileVectors = 2;
 inline constexpr int kByteVectors = 1;
-using SmallTiles = std::integer_sequence<int, 1, 2, 4>;
+using SmallTiles = std::integer_sequence<int, 1, 4>;
 using TallTiles = std::integer_sequence<int, 4>;
-using FusedTiles = std::integer_sequence<int, 1, 4>;
-using WideTiles = std::integer_sequence<int, 4>;
+using FusedTiles = std::integer_sequence<int, 1>;
+using WideTiles = std::integer_sequence<int, 1, 4>;
 
 HEADWISE_END_SCALAR
