@@ -11,72 +11,27 @@ namespace detail {
 struct GgufField {
   enum class Type { size, real, boolean } type;
   std::string_view gguf, hf;
-  bool required = false;
 };
 
-// What one architecture is called and calls its fields.
-struct GgufArchitecture {
-  std::string_view name, model_type;
-  std::vector<GgufField> fields;
-  std::vector<std::pair<std::string_view, std::string_view>> constants;  // strings that the architecture implies
+inline constexpr GgufField kGgufFields[] = {
+    {GgufField::Type::size, "block_count", "num_hidden_layers"},
+    {GgufField::Type::size, "embedding_length", "hidden_size"},
+    {GgufField::Type::size, "feed_forward_length", "intermediate_size"},
+    {GgufField::Type::size, "attention.head_count", "num_attention_heads"},
+    {GgufField::Type::size, "attention.head_count_kv", "num_key_value_heads"},
+    {GgufField::Type::size, "attention.key_length", "head_dim"},
+    {GgufField::Type::size, "attention.sliding_window", "sliding_window"},
+    {GgufField::Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {GgufField::Type::real, "attention.layer_norm_epsilon", "layer_norm_eps"},
+    {GgufField::Type::real, "attn_logit_softcapping", "attn_logit_softcapping"},
+    {GgufField::Type::real, "final_logit_softcapping", "final_logit_softcapping"},
+    {GgufField::Type::size, "context_length", "max_position_embeddings"},
+    {GgufField::Type::real, "rope.freq_base", "rope_theta"},
+    {GgufField::Type::real, "rope.freq_base_swa", "rope_local_base_freq"},
+    {GgufField::Type::size, "expert_count", "num_local_experts"},
+    {GgufField::Type::size, "expert_used_count", "num_experts_per_tok"},
+    {GgufField::Type::size, "vocab_size", "vocab_size"},
 };
-
-inline const std::vector<GgufArchitecture>& gguf_architectures() {
-  using Type = GgufField::Type;
-  static const std::vector<GgufField> decoder = {
-      {Type::size, "block_count", "num_hidden_layers", true},
-      {Type::size, "embedding_length", "hidden_size", true},
-      {Type::size, "feed_forward_length", "intermediate_size", true},
-      {Type::size, "attention.head_count", "num_attention_heads", true},
-      {Type::size, "attention.head_count_kv", "num_key_value_heads"},
-      {Type::size, "attention.key_length", "head_dim"},
-      {Type::size, "context_length", "max_position_embeddings", true},
-      {Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
-      {Type::real, "rope.freq_base", "rope_theta"},
-      {Type::size, "attention.sliding_window", "sliding_window"},
-      {Type::size, "vocab_size", "vocab_size"},
-  };
-  const auto plus = [](std::vector<GgufField> more) {
-    std::vector<GgufField> all = decoder;
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  };
-  static const std::vector<GgufArchitecture> architectures = {
-      {"llama",
-       "llama",
-       plus({{Type::size, "expert_count", "num_local_experts"}, {Type::size, "expert_used_count", "num_experts_per_tok"}}),
-       {{"hidden_act", "silu"}}},
-      {"qwen2", "qwen2", decoder, {{"hidden_act", "silu"}}},
-      {"qwen3", "qwen3", decoder, {{"hidden_act", "silu"}}},
-      {"gemma3",
-       "gemma3_text",
-       plus({{Type::real, "rope.freq_base_swa", "rope_local_base_freq"},
-             {Type::real, "attn_logit_softcapping", "attn_logit_softcapping"},
-             {Type::real, "final_logit_softcapping", "final_logit_softcapping"}}),
-       {{"hidden_activation", "gelu_pytorch_tanh"}}},
-      {"gpt2",
-       "gpt2",
-       {{Type::size, "block_count", "n_layer", true},
-        {Type::size, "embedding_length", "n_embd", true},
-        {Type::size, "feed_forward_length", "n_inner"},
-        {Type::size, "attention.head_count", "n_head", true},
-        {Type::size, "context_length", "n_positions", true},
-        {Type::real, "attention.layer_norm_epsilon", "layer_norm_epsilon", true},
-        {Type::size, "vocab_size", "vocab_size"}},
-       {{"activation_function", "gelu_new"}}},
-      {"bert",
-       "bert",
-       {{Type::size, "block_count", "num_hidden_layers", true},
-        {Type::size, "embedding_length", "hidden_size", true},
-        {Type::size, "feed_forward_length", "intermediate_size", true},
-        {Type::size, "attention.head_count", "num_attention_heads", true},
-        {Type::size, "context_length", "max_position_embeddings", true},
-        {Type::real, "attention.layer_norm_epsilon", "layer_norm_eps", true},
-        {Type::size, "vocab_size", "vocab_size"}},
-       {{"hidden_act", "gelu"}}},
-  };
-  return architectures;
-}
 
 // Writes the fields of one file.
 class GgufConfigWriter {
@@ -87,18 +42,11 @@ class GgufConfigWriter {
     const auto name = gguf_.get<std::string_view>("general.architecture");
     prefix_ = concat(name, ".");
     out_.begin_object();
-    const auto& known = gguf_architectures();
-    const auto found = std::find_if(known.begin(), known.end(), [&](const GgufArchitecture& a) { return a.name == name; });
-    const bool experts = name == "llama" && gguf_.get_or<std::int64_t>("llama.expert_count", 0) > 0;
-    put("model_type", "general.architecture", found == known.end() ? name : experts ? "mixtral" : found->model_type);
-    if (found == known.end()) return out_.end_object().finish();  // nobody can read the rest
-
-    for (const GgufField& field : found->fields) translate(field);
-    for (const auto& [key, value] : found->constants) out_.member(key, value);
-    write_head_width(name);
+    put("model_type", "general.architecture", name);
+    for (const GgufField& field : kGgufFields) translate(field);
+    write_head_width();
     write_rope_scaling();
     write_vocabulary();
-    if (name == "bert") write_bert();
     pass_on_the_rest();
     return out_.end_object().finish();
   }
@@ -133,9 +81,11 @@ class GgufConfigWriter {
 
   void translate(const GgufField& field) {
     const std::string key = full(field.gguf);
-    const std::optional<GgufValue> value = field.required ? gguf_.at(key) : gguf_.find(key);
-    if (!value) return;
-    read_.insert(key);
+    const std::optional<GgufValue> value = take(field.gguf);
+    if (!value) {
+      out_.label(field.hf, key);  // for the message when somebody needs it
+      return;
+    }
     switch (field.type) {
       case GgufField::Type::size: return put(field.hf, key, size_of(*value));
       case GgufField::Type::real: return put(field.hf, key, value->as<double>());
@@ -144,17 +94,19 @@ class GgufConfigWriter {
   }
 
   // Width of a head: of keys and values, and of its rotated part.
-  void write_head_width(std::string_view name) {
-    const std::optional<GgufValue> key_length = take("attention.key_length");
-    const auto heads = size_of(gguf_.at(full("attention.head_count")));
-    index_t width = heads > 0 ? gguf_.get<index_t>(full("embedding_length")) / heads : 0;
-    if (key_length) width = size_of(*key_length);
-    if (const auto value = take("attention.value_length"); value && size_of(*value) != width)
-      put("v_head_dim", full("attention.value_length"), size_of(*value));
-    if (const auto rotated = take("rope.dimension_count"); rotated && size_of(*rotated) != width)
-      put("partial_rotary_factor", full("rope.dimension_count"),
-          static_cast<double>(size_of(*rotated)) / static_cast<double>(std::max<index_t>(width, 1)));
-    if (name == "gemma3") put("query_pre_attn_scalar", full("attention.key_length"), width);
+  void write_head_width() {
+    const std::optional<GgufValue> key_length = gguf_.find(full("attention.key_length")), value_length = take("attention.value_length");
+    const std::optional<GgufValue> rotated = take("rope.dimension_count");
+    const std::optional<GgufValue> heads = gguf_.find(full("attention.head_count")), hidden = gguf_.find(full("embedding_length"));
+    index_t width = 0;
+    if (key_length)
+      width = size_of(*key_length);
+    else if (heads && hidden && size_of(*heads) > 0)
+      width = size_of(*hidden) / size_of(*heads);
+    if (width <= 0) return;
+    if (value_length && size_of(*value_length) != width) put("v_head_dim", full("attention.value_length"), size_of(*value_length));
+    if (rotated && size_of(*rotated) != width)
+      put("partial_rotary_factor", full("rope.dimension_count"), static_cast<double>(size_of(*rotated)) / static_cast<double>(width));
   }
 
   void write_rope_scaling() {
@@ -197,16 +149,14 @@ class GgufConfigWriter {
     const auto tensors = gguf_.tensors();
     const bool head = std::any_of(tensors.begin(), tensors.end(), [](const RawTensor& t) { return t.name == "output.weight"; });
     put("tie_word_embeddings", "output.weight", !head);
+    if (const auto types = gguf_.find("tokenizer.ggml.token_type_count"))
+      put("type_vocab_size", "tokenizer.ggml.token_type_count", types->as<index_t>());
+    if (const auto causal = take("attention.causal"); causal && causal->as<bool>()) put("is_decoder", full("attention.causal"), true);
+    take("pooling_type");  // read by those who pool
     for (const char* id : {"bos", "eos", "pad"}) {
       const std::string key = concat("tokenizer.ggml.", id[0] == 'p' ? "padding" : id, "_token_id");
       if (const auto value = gguf_.find(key)) put(concat(id, "_token_id"), key, value->as<index_t>());
     }
-  }
-
-  void write_bert() {
-    put("type_vocab_size", "tokenizer.ggml.token_type_count", gguf_.get_or<index_t>("tokenizer.ggml.token_type_count", 2));
-    if (const auto causal = take("attention.causal"); causal && causal->as<bool>()) put("is_decoder", full("attention.causal"), true);
-    take("pooling_type");  // read by those who pool
   }
 
   void pass_on_the_rest() {

@@ -79,7 +79,9 @@ HEADWISE_INLINE Json HfConfig::at(const ConfigKeys& keys) const {
   const std::optional<Json> value = find(keys);
   if (value) return *value;
   const std::string_view key = keys.all().at(0);
-  fail(concat("the field ", hw::quoted(key), " is ", record_->object.contains(key) ? "null" : "missing"));
+  const std::string label = record_->object.label_of(key);
+  fail(concat("the field ", hw::quoted(key), label.empty() ? "" : concat(" (", label, ")"), " is ",
+              record_->object.contains(key) ? "null" : "missing"));
 }
 
 HEADWISE_INLINE index_t HfConfig::check_size(const Json& value, index_t least) {

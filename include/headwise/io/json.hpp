@@ -149,6 +149,8 @@ class Json {
   /// "config.json: rope_scaling.factor"
   std::string where() const;
   const std::string& origin() const noexcept { return document_->origin; }
+  /// What JsonBuilder::label says about a member of this object, or "".
+  std::string label_of(std::string_view key) const;
 
   std::string dump(const JsonStyle& style = {}) const;
 

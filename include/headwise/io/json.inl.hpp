@@ -59,6 +59,12 @@ inline std::string path_of(const JsonDocument& document, std::size_t node) {
   return path;
 }
 
+inline std::string_view label_at(const JsonDocument& document, std::string_view path) {
+  for (const auto& [labelled, label] : document.labels)
+    if (labelled == path) return label;
+  return {};
+}
+
 // A key's first eight bytes as a number: orders most keys without looking at them again.
 inline std::uint64_t key_prefix(std::string_view key) {
   std::uint64_t prefix = 0;
@@ -166,9 +172,16 @@ HEADWISE_INLINE Json Json::array(std::initializer_list<Json> items) {
 
 HEADWISE_INLINE std::string Json::where() const {
   const std::string path = detail::path_of(*document_, static_cast<std::size_t>(node_ - document_->nodes.data()));
-  for (const auto& [labelled, label] : document_->labels)
-    if (labelled == path) return concat(document_->origin, ": ", label, " (", path, ")");
+  const std::string_view label = detail::label_at(*document_, path);
+  if (!label.empty()) return concat(document_->origin, ": ", label, " (", path, ")");
   return path.empty() ? document_->origin : concat(document_->origin, ": ", path);
+}
+
+HEADWISE_INLINE std::string Json::label_of(std::string_view key) const {
+  if (document_->labels.empty()) return {};
+  std::string path = detail::path_of(*document_, static_cast<std::size_t>(node_ - document_->nodes.data()));
+  detail::append_key(path, key);
+  return std::string(detail::label_at(*document_, path));
 }
 
 HEADWISE_INLINE void Json::fail(std::string_view message) const { hw::fail(where(), message); }

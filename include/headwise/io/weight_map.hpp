@@ -58,8 +58,9 @@ class WeightRule {
 ///     map.rename("layers.*.attention.k", "h.*.attn.c_attn").transpose().part(1, 3);
 ///     map.ignore("**.rotary_emb.inv_freq");
 ///
-/// Names are split at dots. The rule with the longest matching pattern counts; of equally long ones, the first whose tensor is in the file,
-/// so that a rule written twice gives alternatives. A name that no rule matches is looked for in the file as it is.
+/// Names are split at dots. The rule with the longest matching pattern counts. Of equally long ones, the first whose tensor is in the file:
+/// a name written twice with different files gives alternatives, with the same files the later rule takes the place of the earlier. A name
+/// that no rule matches is looked for in the file as it is.
 class WeightMap {
  public:
   WeightRule& rename(std::string_view canonical, std::string_view file) {
@@ -67,6 +68,8 @@ class WeightMap {
   }
   /// The rows of several tensors of the file, one after the other.
   WeightRule& rename(std::string_view canonical, const std::vector<std::string>& files);
+  /// The same, and no alternatives: earlier rules for exactly this canonical name are dropped.
+  WeightRule& replace(std::string_view canonical, std::string_view file);
 
   /// Last segments that files spell in another way: ("weight", "gamma").
   void suffix(std::string_view canonical, std::string_view file);
@@ -118,7 +121,6 @@ class Weights {
   struct Place;   // a rule applied to a name
   struct Values;  // a tensor on its way through the operations
   Weights(std::shared_ptr<const Shared> shared, std::string scope) : shared_(std::move(shared)), scope_(std::move(scope)) {}
-  std::vector<Place> places(std::string_view path) const;
   Place find(std::string_view path) const;
   Values load(const Place& place, const std::string& label) const;
   const RawTensor* find_file(const std::vector<std::string>& segments, const std::vector<std::string>& captures, std::string_view rest,

@@ -89,10 +89,18 @@ HEADWISE_INLINE WeightRule& WeightRule::apply(std::string label, std::function<f
 }
 
 HEADWISE_INLINE WeightRule& WeightMap::rename(std::string_view canonical, const std::vector<std::string>& files) {
-  WeightRule& rule = rules_.emplace_back();
+  WeightRule rule;
   rule.canonical_ = detail::split_name(canonical);
   for (const std::string& file : files) rule.files_.push_back(detail::split_name(file));
-  return rule;
+  for (WeightRule& earlier : rules_)
+    if (earlier.canonical_ == rule.canonical_ && earlier.files_ == rule.files_) return earlier = std::move(rule);
+  return rules_.emplace_back(std::move(rule));
+}
+
+HEADWISE_INLINE WeightRule& WeightMap::replace(std::string_view canonical, std::string_view file) {
+  const std::vector<std::string> name = detail::split_name(canonical);
+  std::erase_if(rules_, [&](const WeightRule& rule) { return rule.canonical_ == name; });
+  return rename(canonical, file);
 }
 
 HEADWISE_INLINE void WeightMap::suffix(std::string_view canonical, std::string_view file) { suffixes_.emplace_back(canonical, file); }
