@@ -7,7 +7,8 @@ int main() {
 #if defined(__x86_64__)
   if (!__builtin_cpu_supports("avx2")) return 77;  // the linker may have kept the second unit's copies
 #endif
-  if (quoted_of_second_unit() != &hw::quoted) {
+  const QuotedFunction quoted = &hw::quoted;
+  if (quoted_of_second_unit() != quoted) {
     std::cerr << "the two units have two functions hw::quoted\n";
     return 1;
   }
