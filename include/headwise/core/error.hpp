@@ -22,7 +22,9 @@ class Error : public std::runtime_error {
 
 /// `name` as it may be shown in a message: control characters and invalid UTF-8 escaped, cut to `limit` bytes, in quotes.
 std::string quoted(std::string_view name, std::size_t limit = 80);
-inline std::string quoted(const std::string& name) { return quoted(std::string_view(name)); }  // or std::quoted would be found instead
+// Without these two std::quoted would be found for a std::string, and a literal would be ambiguous.
+inline std::string quoted(const std::string& name) { return quoted(std::string_view(name)); }
+inline std::string quoted(const char* name) { return quoted(std::string_view(name)); }
 
 /// "(512, 2048)"
 std::string shape_string(const std::vector<index_t>& shape);
