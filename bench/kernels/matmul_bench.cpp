@@ -54,7 +54,7 @@ Options parse(int argc, char** argv) {
     else if (key == "--seconds") out.seconds = std::stod(value);
     else fail("matmul_bench", "--types, --shapes, --rows, --target or --seconds", quoted(key));
   }
-  if (argc % 2 == 0) fail("matmul_bench", "a value after each option", quoted(argv[argc - 1]));
+  if (argc % 2 == 0) fail("matmul_bench", "a value after each option", quoted(std::string_view(argv[argc - 1])));
   return out;
 }
 

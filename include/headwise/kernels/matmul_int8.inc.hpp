@@ -164,7 +164,8 @@ HEADWISE_HOT void add_quads(const std::byte* record, int s, int v0, const Quanti
 template <class P>
 struct QuantisedTile {
   template <int R>
-  HEADWISE_KERNEL static void run(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out) {
+  HEADWISE_KERNEL static void run(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out,
+                                  Ahead ahead) {
     constexpr int kGroups = P::kGroups;
     for (int column = 0; column < kPanel && column < out.columns; column += kByteVectors * kLanes) {
       const int v0 = column / kLanes;
@@ -210,6 +211,7 @@ struct QuantisedTile {
             }
           HEADWISE_UNROLL
           for (int r = 0; r < R; ++r) ++row[r];
+          ahead.step();
         }
       }
       end_tile(acc, out, rows, column);
@@ -217,62 +219,63 @@ struct QuantisedTile {
   }
 };
 
-inline constexpr index_t kChunkBlocks = 16;     // blocks of 32 k that are decoded at once: they stay in L1
-inline constexpr index_t kQuantisedRows = 252;  // rows whose chunk stays in L2
+inline constexpr index_t kChunkBlocks = 16;           // blocks of 32 k at a time: decoded, they stay in L1
+inline constexpr index_t kQuantisedBytes = 768 << 10;  // of rows of x at a time: they stay in L2
 inline constexpr index_t kFusedRows = largest_tile(FusedTiles{});
 inline constexpr index_t kWideRows = largest_tile(WideTiles{});
 
 // Types whose tiles decode for themselves when rows are few; the others always go through the wide form.
 constexpr bool is_fused(DType type) { return type == DType::q4_0 || type == DType::q4_1; }
 
-// Panels [panel_begin, panel_end) of `rows` rows that begin at `row`. Tiles of kRows; Decode: through the wide form.
+// One panel and `rows` rows from `row` on, in tiles of tile_rows. Decode: through the wide form.
 template <DType Type, bool Decode>
-HEADWISE_HOT void run_block(const MatmulCall& call, index_t row, index_t rows, index_t panel_begin, index_t panel_end) {
+HEADWISE_HOT void run_panel(const MatmulCall& call, index_t panel, index_t row, index_t rows, index_t tile_rows) {
   using P = Packed<Type>;
   using Tiles = std::conditional_t<Decode || !P::kSmall, WideTiles, FusedTiles>;
-  constexpr index_t kRows = largest_tile(Tiles{});
-  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks;
+  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks, n = panel * kPanel;
+  const index_t tiles = (rows + tile_rows - 1) / tile_rows;
+  const std::byte* packed = call.weights.data + panel * records * P::kRecordBytes;
+  const std::byte* end = call.weights.data + call.panel_end * records * P::kRecordBytes;
   const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x) + row * blocks;
-  // One tile reads its panel only once: no need to keep it near.
-  const index_t chunk = !Decode && rows <= kRows ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
-  TileOutput out{nullptr, call.y_stride, nullptr, 0, true, true};
+  // A single tile reads packed weights only once: as a stream, which the hardware prefetches.
+  const index_t chunk = !Decode && tiles == 1 ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
+  TileOutput out{nullptr, call.y_stride, call.bias ? call.bias + n : nullptr,
+                 static_cast<int>(std::min(kPanel, call.weights.rows - n)), true, true};
   for (index_t r0 = 0; r0 < records || r0 == 0; r0 += chunk) {
     const index_t count = std::min(chunk, records - r0);
     out.first = r0 == 0;
     out.last = r0 + count == records;
-    for (index_t panel = panel_begin; panel < panel_end; ++panel) {
-      const index_t n = panel * kPanel;
-      const std::byte* packed = call.weights.data + (panel * records + r0) * P::kRecordBytes;
-      Ahead next(packed + records * P::kRecordBytes, panel + 1 < panel_end ? count * P::kRecordBytes : 0, (rows + kRows - 1) / kRows);
-      out.bias = call.bias ? call.bias + n : nullptr;
-      out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-      if constexpr (Decode) widen_records<Type>(packed, count, call.scratch);
-      for (index_t i = 0; i < rows; i += kRows) {
-        const int here = static_cast<int>(std::min(kRows, rows - i));
-        const QuantisedBlock* values = x + i * blocks + r0 * P::kBlocks;
-        next.step();
-        out.y = call.y + (row + i) * call.y_stride + n;
-        if constexpr (Decode)
-          with_tile<QuantisedTile<WideOf<Type>>>(Tiles{}, here, static_cast<const std::byte*>(call.scratch), values, blocks,
-                                                 count * P::kBlocks, out);
-        else
-          with_tile<QuantisedTile<P>>(Tiles{}, here, packed, values, blocks, count, out);
-      }
+    const std::byte* next = packed + count * P::kRecordBytes;
+    Ahead ahead = !Decode && tiles == 1 ? Ahead{} : Ahead::of(next, std::min(end - next, count * P::kRecordBytes), tiles * count * P::kBlocks);
+    if constexpr (Decode) widen_records<Type>(packed, count, call.scratch);
+    for (index_t i = 0; i < rows; i += tile_rows) {
+      const int here = static_cast<int>(std::min(tile_rows, rows - i));
+      const QuantisedBlock* values = x + i * blocks + r0 * P::kBlocks;
+      out.y = call.y + (row + i) * call.y_stride + n;
+      if constexpr (Decode)
+        with_tile<QuantisedTile<WideOf<Type>>>(Tiles{}, here, static_cast<const std::byte*>(call.scratch), values, blocks,
+                                               count * P::kBlocks, out, ahead);
+      else
+        with_tile<QuantisedTile<P>>(Tiles{}, here, packed, values, blocks, count, out, ahead);
+      ahead.after(count * P::kBlocks);
     }
+    packed = next;
   }
 }
 
 template <DType Type>
 HEADWISE_KERNEL void run_quantised(const MatmulCall& call) {
   constexpr bool kBytes = !Packed<Type>::kSmall;  // need no decoding
-  // Few rows: panel after panel, as they lie in memory. Many: all panels for each chunk of k, whose x stays in L2.
   if (call.t <= 2 * kFusedRows) {
     for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel)
-      run_block<Type, !kBytes && !is_fused(Type)>(call, 0, call.t, panel, panel + 1);
-  } else {
-    for (index_t row = 0; row < call.t; row += kQuantisedRows)
-      run_block<Type, !kBytes>(call, row, std::min(kQuantisedRows, call.t - row), call.panel_begin, call.panel_end);
+      run_panel<Type, !kBytes && !is_fused(Type)>(call, panel, 0, call.t, kFusedRows);
+    return;
   }
+  const index_t row_bytes = std::max(call.weights.cols / 32, index_t{1}) * static_cast<index_t>(sizeof(QuantisedBlock));
+  const index_t block = std::max(kQuantisedBytes / row_bytes / kWideRows, index_t{8}) * kWideRows;
+  for (index_t row = 0; row < call.t; row += block)
+    for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel)
+      run_panel<Type, !kBytes>(call, panel, row, std::min(block, call.t - row), kWideRows);
 }
 
 HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
@@ -295,8 +298,8 @@ HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
   }
 }
 
-HEADWISE_KERNEL index_t matmul_scratch_bytes(DType weights, index_t t, index_t) {
-  if (!is_quantised(weights)) return plain_scratch_bytes(t);
+HEADWISE_KERNEL index_t matmul_scratch_bytes(DType weights, index_t t, index_t k) {
+  if (!is_quantised(weights)) return plain_scratch_bytes(t, k);
   return weights != DType::q8_0 && (t > 2 * kFusedRows || !is_fused(weights)) ? kChunkBlocks * (1024 + 4 * 128) : 0;
 }
 

@@ -83,11 +83,32 @@ HEADWISE_HOT void end_tile(const Vf (&acc)[R][V], const TileOutput& out, int row
   if (at_edge) write_tile(edge, out, rows, column, V * kLanes);
 }
 
+// Weights that are needed soon: every step of a tile brings some lines of them into L2.
+struct Ahead {
+  const std::byte* next = nullptr;
+  const std::byte* end = nullptr;
+  index_t lines = 0;  // a step
+
+  HEADWISE_HOT static Ahead of(const void* from, index_t bytes, index_t steps) {
+    const auto* next = static_cast<const std::byte*>(from);
+    return {next, next + bytes, bytes > 0 && steps > 0 ? (bytes / 64 + steps - 1) / steps : 0};
+  }
+  HEADWISE_HOT void step() {
+    for (index_t i = 0; i < lines; ++i, next += 64) prefetch_l2(next);
+  }
+  HEADWISE_HOT void after(index_t steps) {  // what a tile, which had a copy, has done
+    next += lines * 64 * steps;
+    if (next >= end) lines = 0;
+  }
+};
+
+inline constexpr index_t kPlainStep = 16;  // k for each step of Ahead
+
 // R rows by a panel. Packed: x is [k][R] (rows beyond the tile's are padding); else rows of x at x_stride.
 template <class Element, bool Packed>
 struct PlainTile {
   template <int R>
-  HEADWISE_KERNEL static void run(int rows, const Element* w, const float* x, index_t x_stride, index_t k, TileOutput out) {
+  HEADWISE_KERNEL static void run(int rows, const Element* w, const float* x, index_t x_stride, index_t k, TileOutput out, Ahead ahead) {
     for (int column = 0; column < kPanel && column < out.columns; column += kTileVectors * kLanes) {
       Vf acc[R][kTileVectors];
       begin_tile(acc, out, rows, column);
@@ -101,6 +122,8 @@ struct PlainTile {
           constexpr index_t kAhead = 2048 / static_cast<index_t>(sizeof(Element));
           prefetch(p + kAhead);
           if constexpr (sizeof(Element) == 4) prefetch(p + kAhead + 16);
+        } else if (i % kPlainStep == 0) {
+          ahead.step();
         }
         Vf weight[kTileVectors];
         HEADWISE_UNROLL
@@ -118,7 +141,7 @@ struct PlainTile {
 };
 
 inline constexpr index_t kPlainChunk = 384;  // k of a tall tile's chunk: its weights stream from L2
-inline constexpr index_t kPlainRows = 264;   // rows whose chunk stays in L2; a multiple of every tall tile
+inline constexpr index_t kPlainBytes = 2 << 20;  // of rows of x at a time: their next tile comes from L3, ahead of need
 
 template <int... R>
 constexpr int largest_tile(std::integer_sequence<int, R...>) {
@@ -135,13 +158,18 @@ constexpr int tile_size(std::integer_sequence<int, R...> sizes, int rows) {
 inline constexpr index_t kSmallRows = largest_tile(SmallTiles{});
 inline constexpr index_t kTallRows = largest_tile(TallTiles{});
 
-// Packs columns [k0, k0 + count) of `rows` rows as [tile][k][R].
-HEADWISE_KERNEL void pack_tiles(const float* x, index_t stride, index_t rows, index_t k0, index_t count, float* to) {
-  for (index_t row = 0; row < rows; row += kTallRows, to += kTallRows * kPlainChunk) {
-    const int here = static_cast<int>(std::min(kTallRows, rows - row)), width = tile_size(TallTiles{}, here);
-    for (int r = 0; r < width; ++r) {
-      const float* from = x + (row + std::min(r, here - 1)) * stride + k0;
-      for (index_t k = 0; k < count; ++k) to[k * width + r] = from[k];
+// Packs `rows` rows as [chunk of k][tile][k][R].
+HEADWISE_KERNEL void pack_tiles(const float* x, index_t stride, index_t rows, index_t k, float* to) {
+  const index_t tiles = (rows + kTallRows - 1) / kTallRows;
+  for (index_t tile = 0; tile < tiles; ++tile) {
+    const int here = static_cast<int>(std::min(kTallRows, rows - tile * kTallRows)), width = tile_size(TallTiles{}, here);
+    const float* row[kTallRows];
+    for (int r = 0; r < width; ++r) row[r] = x + (tile * kTallRows + std::min(r, here - 1)) * stride;
+    for (index_t k0 = 0; k0 < k; k0 += kPlainChunk) {
+      const index_t count = std::min(kPlainChunk, k - k0);
+      float* out = to + (k0 * tiles + tile * count) * kTallRows;
+      for (index_t i = k0; i < k0 + count; ++i, out += width)
+        for (int r = 0; r < width; ++r) out[r] = row[r][i];
     }
   }
 }
@@ -156,18 +184,11 @@ HEADWISE_HOT const float* widened(const Element* from, index_t count, float* scr
   }
 }
 
-// Brings the weights of the next panel into L2, a part with each tile of this one.
-struct Ahead {
-  const std::byte* next;
-  const std::byte* end;
-  index_t part;
-
-  HEADWISE_HOT Ahead(const void* from, index_t bytes, index_t steps)
-      : next(static_cast<const std::byte*>(from)), end(next + bytes), part((bytes / 64 + steps - 1) / steps * 64) {}
-  HEADWISE_HOT void step() {
-    for (const std::byte* stop = std::min(next + part, end); next < stop; next += 64) prefetch_l2(next);
-  }
-};
+// Rows of x at a time, whole tiles.
+HEADWISE_HOT index_t plain_block_rows(index_t t, index_t k) {
+  const index_t most = std::max(kPlainBytes / 4 / std::max(k, index_t{1}) / kTallRows, index_t{4});
+  return std::min(most, (t + kTallRows - 1) / kTallRows) * kTallRows;
+}
 
 template <class Element>
 HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
@@ -180,41 +201,42 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
       out.y = call.y + n;
       out.bias = call.bias ? call.bias + n : nullptr;
       out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-      with_tile<PlainTile<Element, false>>(SmallTiles{}, static_cast<int>(call.t), weights + n * k, call.x, call.x_stride, k, out);
+      with_tile<PlainTile<Element, false>>(SmallTiles{}, static_cast<int>(call.t), weights + n * k, call.x, call.x_stride, k, out,
+                                                   Ahead{});
     }
     return;
   }
-  auto* tiles = reinterpret_cast<float*>(call.scratch);
-  float* wide = tiles + kPlainRows * kPlainChunk;
-  for (index_t row = 0; row < call.t; row += kPlainRows) {
-    const index_t rows = std::min(kPlainRows, call.t - row);
-    for (index_t k0 = 0; k0 < k || k0 == 0; k0 += kPlainChunk) {
-      const index_t count = std::min(kPlainChunk, k - k0);
-      pack_tiles(call.x + row * call.x_stride, call.x_stride, rows, k0, count, tiles);
-      out.first = k0 == 0;
-      out.last = k0 + count == k;
-      for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel) {
-        const index_t n = panel * kPanel;
-        const Element* chunk = weights + n * k + k0 * kPanel;
-        const index_t next_bytes = panel + 1 < call.panel_end ? count * kPanel * static_cast<index_t>(sizeof(Element)) : 0;
-        Ahead next(chunk + k * kPanel, next_bytes, (rows + kTallRows - 1) / kTallRows);
+  auto* packed_x = reinterpret_cast<float*>(call.scratch);
+  const index_t block = plain_block_rows(call.t, k);
+  float* wide = packed_x + block * k;
+  for (index_t row = 0; row < call.t; row += block) {
+    const index_t rows = std::min(block, call.t - row), tiles = (rows + kTallRows - 1) / kTallRows;
+    pack_tiles(call.x + row * call.x_stride, call.x_stride, rows, k, packed_x);
+    for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel) {
+      const index_t n = panel * kPanel;
+      out.bias = call.bias ? call.bias + n : nullptr;
+      out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
+      for (index_t k0 = 0; k0 < k || k0 == 0; k0 += kPlainChunk) {
+        const index_t count = std::min(kPlainChunk, k - k0), steps = (count + kPlainStep - 1) / kPlainStep;
+        const Element *chunk = weights + n * k + k0 * kPanel, *next = chunk + count * kPanel;
+        const index_t left = call.panel_end * kPanel * k - (next - weights);
+        Ahead ahead = Ahead::of(next, std::min(left, count * kPanel) * static_cast<index_t>(sizeof(Element)), tiles * steps);
         const float* w = widened(chunk, count * kPanel, wide);
-        out.bias = call.bias ? call.bias + n : nullptr;
-        out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-        for (index_t i = 0; i < rows; i += kTallRows) {
-          next.step();
-          out.y = call.y + (row + i) * call.y_stride + n;
-          with_tile<PlainTile<float, true>>(TallTiles{}, static_cast<int>(std::min(kTallRows, rows - i)), w, tiles + i * kPlainChunk,
-                                            index_t{0}, count, out);
+        out.first = k0 == 0;
+        out.last = k0 + count == k;
+        for (index_t i = 0; i < tiles; ++i) {
+          out.y = call.y + (row + i * kTallRows) * call.y_stride + n;
+          with_tile<PlainTile<float, true>>(TallTiles{}, static_cast<int>(std::min(kTallRows, rows - i * kTallRows)), w,
+                                            packed_x + (k0 * tiles + i * count) * kTallRows, index_t{0}, count, out, ahead);
+          ahead.after(steps);
         }
       }
     }
   }
 }
 
-HEADWISE_HOT index_t plain_scratch_bytes(index_t t) {
-  if (t <= kSmallRows) return 0;
-  return 4 * (kPlainRows + kPanel) * kPlainChunk;
+HEADWISE_HOT index_t plain_scratch_bytes(index_t t, index_t k) {
+  return t <= kSmallRows ? 0 : 4 * (plain_block_rows(t, k) * k + kPanel * kPlainChunk);
 }
 
 HEADWISE_KERNEL void quantise_rows(const float* x, index_t stride, index_t row_begin, index_t row_end, index_t k, std::byte* out) {
