@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 
+#include "headwise/text/jinja_methods.inl.hpp"
 #include "headwise/text/jinja_objects.hpp"
 
 namespace hw::jinja {

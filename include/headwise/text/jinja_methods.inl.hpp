@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "headwise/text/jinja_format.inl.hpp"
 #include "headwise/text/jinja_objects.hpp"
+#include "headwise/text/jinja_operators.inl.hpp"
 
 namespace hw::jinja {
 namespace detail {

@@ -3,7 +3,9 @@
 
 #include <iterator>
 
+#include "headwise/text/jinja_filters.inl.hpp"
 #include "headwise/text/jinja_objects.hpp"
+#include "headwise/text/jinja_text_filters.inl.hpp"
 
 namespace hw::jinja {
 namespace detail {

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "headwise/text/jinja_filters.inl.hpp"
 #include "headwise/text/jinja_objects.hpp"
 
 namespace hw::jinja {
