@@ -1,40 +1,36 @@
-# headwise::compiled: one generated source per folder of include/headwise (per file where files are heavy), which includes the
-# `x.inl.hpp` bodies that the headers leave out when HEADWISE_COMPILED is defined. A body is so compiled once, and the list is the
-# file system's: a new header needs no edit here.
+# headwise::compiled: one generated source per folder of include/headwise (in heavy folders one per header), which includes the bodies
+# (`x.inl.hpp`) that the folder's headers leave out when HEADWISE_COMPILED is defined. A body is so compiled once, and the list is read
+# from the headers: a new one needs no edit here.
 
 set(headwise_include "${PROJECT_SOURCE_DIR}/include")
-set(headwise_heavy_folders kernels models families)  # a source per file
+set(headwise_heavy_folders kernels models families)  # tests/lint/rules.py knows them too
 
-file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE "${headwise_include}" "${headwise_include}/headwise/*.inl.hpp")
-list(SORT bodies)
-
-# A body that another one includes is compiled with it.
-set(inner_bodies "")
-foreach(body IN LISTS bodies)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${headwise_include}/${body}")
-  file(STRINGS "${headwise_include}/${body}" lines REGEX "^#include \"headwise/.*\\.inl\\.hpp\"")
-  foreach(line IN LISTS lines)
-    string(REGEX REPLACE "^#include \"(.*)\".*" "\\1" line "${line}")
-    list(APPEND inner_bodies "${line}")
-  endforeach()
-endforeach()
-if(inner_bodies)
-  list(REMOVE_ITEM bodies ${inner_bodies})
-endif()
-
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE "${headwise_include}" "${headwise_include}/headwise/*.hpp")
+list(FILTER headers EXCLUDE REGEX "\\.(inl|inc)\\.hpp$")
+list(SORT headers)
 set(compiled_units "")
-foreach(body IN LISTS bodies)
-  get_filename_component(unit "${body}" DIRECTORY)
+foreach(header IN LISTS headers)
+  file(STRINGS "${headwise_include}/${header}" bodies REGEX "^#(if HEADWISE_DEFINITIONS|include \"headwise/.*\\.inl\\.hpp\")")
+  list(FIND bodies "#if HEADWISE_DEFINITIONS" switch)
+  if(switch EQUAL -1)
+    continue()
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${headwise_include}/${header}")
+  list(SUBLIST bodies ${switch} -1 bodies)
+  list(REMOVE_AT bodies 0)
+  list(JOIN bodies "\n" bodies)
+
+  get_filename_component(unit "${header}" DIRECTORY)
   string(REGEX REPLACE "^headwise/?" "" unit "${unit}")
   if(unit IN_LIST headwise_heavy_folders)
-    get_filename_component(name "${body}" NAME_WE)
+    get_filename_component(name "${header}" NAME_WE)
     string(APPEND unit "/${name}")
   elseif(unit STREQUAL "")
     set(unit "front")
   endif()
   string(REPLACE "/" "_" unit "${unit}")
   list(APPEND compiled_units "${unit}")
-  string(APPEND compiled_bodies_${unit} "#include \"${body}\"\n")
+  string(APPEND compiled_bodies_${unit} "${bodies}\n")
 endforeach()
 list(REMOVE_DUPLICATES compiled_units)
 
