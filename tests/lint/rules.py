@@ -135,31 +135,37 @@ def shape(headers):
 
 
 def bodies(headers):
-    """A body (x.inl.hpp) is reached from a header of its folder, under HEADWISE_DEFINITIONS: so headwise::compiled finds it. Where that
-    library has a source per header, two headers may not reach one body: it would be defined twice."""
+    """A body (x.inl.hpp with HEADWISE_INLINE) is reached from a header of its folder, under HEADWISE_DEFINITIONS: so headwise::compiled
+    finds it. Where that library has a source per header, two headers may not reach one body: it would be defined twice."""
     def reached(name, seen):
         for _, _, own in headers[name].includes:
-            if own in headers and own.endswith(".inl.hpp") and own not in seen:
+            if own in headers and own.endswith((".inl.hpp", ".inc.hpp")) and own not in seen:
                 seen.add(own)
                 reached(own, seen)
         return seen
 
+    def defines(name):
+        return any("HEADWISE_INLINE" in "\n".join(headers[n].code) for n in reached(name, {name}))
+
     users = {name: [] for name in headers if name.endswith(".inl.hpp")}
     for h in headers.values():
+        is_body = h.name.endswith(".inl.hpp")
         for line, _, own in h.includes:
             if own not in users:
                 continue
             if os.path.dirname(h.name) != os.path.dirname(own):
                 yield h, line, f"{own} is a body of another folder; include its header"
-            if not h.name.endswith(".inl.hpp") and not re.search(r'#if HEADWISE_DEFINITIONS\n(#include "[^"]+"\n)*#include "%s"' % re.escape(own), h.text):
+            under = re.search(r'#if HEADWISE_DEFINITIONS\n(#include "[^"]+"\n)*#include "%s"' % re.escape(own), h.text)
+            if not is_body and not under and defines(own):
                 yield h, line, f"{own} is not under `#if HEADWISE_DEFINITIONS`"
-        if not h.name.endswith(".inl.hpp"):
-            for body in reached(h.name, set()):
+        if not is_body:
+            for body in reached(h.name, set()) & users.keys():
                 users[body].append(h.name)
     for name, by in users.items():
         if not by:
             yield headers[name], 1, "no header includes this body"
-        if len(by) > 1 and os.path.dirname(name)[len("headwise/"):] in HEAVY_FOLDERS:
+        heavy = os.path.dirname(name)[len("headwise/"):] in HEAVY_FOLDERS
+        if heavy and len(by) > 1 and "HEADWISE_INLINE" in "\n".join(headers[name].code):
             yield headers[name], 1, f"is reached from {' and '.join(by)}; headwise::compiled would define it twice"
 
 

@@ -14,7 +14,7 @@ CLEAN = {
     "core/a.hpp": "#pragma once\n#include <string>\n// std::abort() in a comment, and \"printf(\" below are words\n"
                   "inline const char* words() { return \"std::abort() printf(\"; }\n",
     "core/b.hpp": '#pragma once\n#include "headwise/core/a.hpp"\n#if HEADWISE_DEFINITIONS\n#include "headwise/core/b.inl.hpp"\n#endif\n',
-    "core/b.inl.hpp": '#pragma once\n#include "headwise/core/b.hpp"\nvoid f() { static const int kTable = 3; static constexpr int k = kTable; }\n',
+    "core/b.inl.hpp": '#pragma once\n#include "headwise/core/b.hpp"\nHEADWISE_INLINE void f() { static const int kTable = 3; static constexpr int k = kTable; }\n',
     "linalg/dense.hpp": "#pragma once\n#include <Eigen/Dense>\n",
     "kernels/k.hpp": '#pragma once\n#include <cmath>\nHEADWISE_BEGIN_AVX2\n#include "headwise/kernels/k.inc.hpp"\nHEADWISE_END_TARGET\n',
     "kernels/k.inc.hpp": "inline float f(float x) { return x; }\n",
@@ -44,7 +44,7 @@ VIOLATIONS = [
     ("blanks at the end", "core/x.hpp", "#pragma once \n"),
     ("#pragma once", "core/x.hpp", "int f();\n"),
     ("no header includes this body", "core/x.inl.hpp", "#pragma once\n"),
-    ("not under `#if HEADWISE_DEFINITIONS`", "core/b.hpp", '#pragma once\n#include "headwise/core/b.inl.hpp"\n'),
+    ("not under `#if HEADWISE_DEFINITIONS`", "core/d.hpp", '#pragma once\n#include "headwise/core/b.inl.hpp"\n'),
     ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { std::abort(); }\n"),
     ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { exit(1); }\n"),
     ("ends the program", "core/x.hpp", "#pragma once\ninline void f() { std::terminate(); }\n"),
@@ -89,7 +89,7 @@ class Rules(unittest.TestCase):
         header = '#pragma once\n#if HEADWISE_DEFINITIONS\n#include "headwise/{0}/b.inl.hpp"\n#endif\n'
         for room, expected in (("core", False), ("kernels", True)):
             files = {f"{room}/{name}.hpp": header.format(room) for name in "bc"}
-            found = findings({**CLEAN, **files, f"{room}/b.inl.hpp": "#pragma once\n"})
+            found = findings({**CLEAN, **files, f"{room}/b.inl.hpp": "#pragma once\nHEADWISE_INLINE void f() {}\n"})
             self.assertEqual(any("define it twice" in f for f in found), expected, found)
 
 
