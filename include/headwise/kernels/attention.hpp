@@ -115,10 +115,11 @@ struct AttentionKernels {
   /// All of `a`. Cost: 2 (key_dim + value_dim) flops per row and entry, in blocks that some row of 8 sees.
   void (*attend)(const Attend& a, float* scratch);
 
-  /// The same in two steps, for long contexts and few rows: segment s writes partials (tokens * heads, partial_size), each call on a
-  /// thread of its own; then merge reads `segments` such arrays, in ascending order, and writes a.out. Same bits as attend.
+  /// The same in two steps, for long contexts and few rows: attend_segment writes partials (tokens * heads, partial_size), each call
+  /// perhaps on a thread of its own; then merge_segments takes `segments` such arrays, one after the other in ascending order, and
+  /// writes a.out (and overwrites the first array). Segments that no row sees may be left out. Same bits as attend.
   void (*attend_segment)(const Attend& a, index_t segment, float* partials, float* scratch);
-  void (*merge_segments)(const Attend& a, const float* partials, index_t segments);
+  void (*merge_segments)(const Attend& a, float* partials, index_t segments);
 };
 
 }  // namespace hw::kernels
