@@ -2,6 +2,7 @@
 // Attention: project -> store -> score, mask, normalise -> emit.
 
 #include <atomic>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <vector>
