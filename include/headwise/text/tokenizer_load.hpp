@@ -1,0 +1,18 @@
+#pragma once
+// Which files of a checkpoint make its tokenizer.
+
+#include <memory>
+#include <string>
+
+#include "headwise/text/tokenizer.hpp"
+
+namespace hw::text {
+
+/// See Tokenizer::load.
+std::shared_ptr<const TokenizerParts> load_tokenizer(const std::string& path);
+
+}  // namespace hw::text
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/text/tokenizer_load.inl.hpp"
+#endif
