@@ -109,26 +109,30 @@ HEADWISE_HOT void widen_quads(const std::byte* record, int s, std::byte* quants)
   }
 }
 
+// In a class, as its tile is: a free function would also be looked for in the namespace of Ahead, which is another target's.
 template <DType Type>
-HEADWISE_KERNEL void widen_records(const std::byte* from, index_t records, std::byte* to) {
-  using P = Packed<Type>;
-  using W = WideOf<Type>;
-  for (index_t i = 0; i < records; ++i, from += P::kRecordBytes)
-    for (int s = 0; s < P::kBlocks; ++s, to += W::kRecordBytes) {
-      auto* floats = reinterpret_cast<float*>(to);
-      HEADWISE_UNROLL
-      for (int g = 0; g < P::kGroups; ++g)
+struct Widening {
+  HEADWISE_KERNEL static void run(const std::byte* from, index_t records, std::byte* to, Ahead ahead) {
+    using P = Packed<Type>;
+    using W = WideOf<Type>;
+    for (index_t i = 0; i < records; ++i, from += P::kRecordBytes)
+      for (int s = 0; s < P::kBlocks; ++s, to += W::kRecordBytes) {
+        auto* floats = reinterpret_cast<float*>(to);
         HEADWISE_UNROLL
-        for (int v = 0; v < kPanel / kLanes; ++v) {
-          store(floats + g * 32 + v * kLanes, P::scale(from, s, g, v));
-          if constexpr (P::kMinimums) store(floats + (P::kGroups + g) * 32 + v * kLanes, P::minimum(from, s, g, v));
-        }
-      widen_quads<P, W, 0>(from, s, to + W::kQuants);
-      widen_quads<P, W, 1>(from, s, to + W::kQuants);
-      widen_quads<P, W, 2>(from, s, to + W::kQuants);
-      widen_quads<P, W, 3>(from, s, to + W::kQuants);
-    }
-}
+        for (int g = 0; g < P::kGroups; ++g)
+          HEADWISE_UNROLL
+          for (int v = 0; v < kPanel / kLanes; ++v) {
+            store(floats + g * 32 + v * kLanes, P::scale(from, s, g, v));
+            if constexpr (P::kMinimums) store(floats + (P::kGroups + g) * 32 + v * kLanes, P::minimum(from, s, g, v));
+          }
+        widen_quads<P, W, 0>(from, s, to + W::kQuants);
+        widen_quads<P, W, 1>(from, s, to + W::kQuants);
+        widen_quads<P, W, 2>(from, s, to + W::kQuants);
+        widen_quads<P, W, 3>(from, s, to + W::kQuants);
+        ahead.step();
+      }
+  }
+};
 
 // scale * sum of the values of a group.
 template <int Groups>
@@ -221,11 +225,12 @@ struct QuantisedTile {
 
 inline constexpr index_t kChunkBlocks = 16;           // blocks of 32 k at a time: decoded, they stay in L1
 inline constexpr index_t kQuantisedBytes = 768 << 10;  // of rows of x at a time: they stay in L2
+inline constexpr index_t kStreamAhead = 4096;          // bytes between a stream and what it fetches
 inline constexpr index_t kFusedRows = largest_tile(FusedTiles{});
 inline constexpr index_t kWideRows = largest_tile(WideTiles{});
 
 // Types whose tiles decode for themselves when rows are few; the others always go through the wide form.
-constexpr bool is_fused(DType type) { return type == DType::q4_0 || type == DType::q4_1; }
+constexpr bool is_fused(DType type) { return std::find(std::begin(kFusedTypes), std::end(kFusedTypes), type) != std::end(kFusedTypes); }
 
 // One panel and `rows` rows from `row` on, in tiles of tile_rows. Decode: through the wide form.
 template <DType Type, bool Decode>
@@ -237,7 +242,7 @@ HEADWISE_HOT void run_panel(const MatmulCall& call, index_t panel, index_t row, 
   const std::byte* packed = call.weights.data + panel * records * P::kRecordBytes;
   const std::byte* end = call.weights.data + call.panel_end * records * P::kRecordBytes;
   const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x) + row * blocks;
-  // A single tile reads packed weights only once: as a stream, which the hardware prefetches.
+  // A single tile reads packed weights only once, as a stream.
   const index_t chunk = !Decode && tiles == 1 ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
   TileOutput out{nullptr, call.y_stride, call.bias ? call.bias + n : nullptr,
                  static_cast<int>(std::min(kPanel, call.weights.rows - n)), true, true};
@@ -246,18 +251,23 @@ HEADWISE_HOT void run_panel(const MatmulCall& call, index_t panel, index_t row, 
     out.first = r0 == 0;
     out.last = r0 + count == records;
     const std::byte* next = packed + count * P::kRecordBytes;
-    Ahead ahead = !Decode && tiles == 1 ? Ahead{} : Ahead::of(next, std::min(end - next, count * P::kRecordBytes), tiles * count * P::kBlocks);
-    if constexpr (Decode) widen_records<Type>(packed, count, call.scratch);
+        const index_t steps = count * P::kBlocks;
+    Ahead ahead{packed + kStreamAhead, end, (P::kRecordBytes / P::kBlocks + 63) / 64};
+    if (Decode || tiles > 1) ahead = Ahead::of(next, std::min(end - next, count * P::kRecordBytes), (tiles + Decode) * steps);
+    if constexpr (Decode) {
+      Widening<Type>::run(packed, count, call.scratch, ahead);
+      ahead.after(steps);
+    }
     for (index_t i = 0; i < rows; i += tile_rows) {
       const int here = static_cast<int>(std::min(tile_rows, rows - i));
       const QuantisedBlock* values = x + i * blocks + r0 * P::kBlocks;
       out.y = call.y + (row + i) * call.y_stride + n;
       if constexpr (Decode)
         with_tile<QuantisedTile<WideOf<Type>>>(Tiles{}, here, static_cast<const std::byte*>(call.scratch), values, blocks,
-                                               count * P::kBlocks, out, ahead);
+                                               steps, out, ahead);
       else
         with_tile<QuantisedTile<P>>(Tiles{}, here, packed, values, blocks, count, out, ahead);
-      ahead.after(count * P::kBlocks);
+      ahead.after(steps);
     }
     packed = next;
   }

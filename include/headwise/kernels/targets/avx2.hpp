@@ -181,6 +181,7 @@ using SmallTiles = std::integer_sequence<int, 1, 4>;
 using TallTiles = std::integer_sequence<int, 4, 6>;
 using FusedTiles = std::integer_sequence<int, 1, 3>;
 using WideTiles = std::integer_sequence<int, 1, 3>;
+inline constexpr std::array<DType, 2> kFusedTypes{DType::q4_0, DType::q4_1};
 
 HEADWISE_END_TARGET
 #endif

@@ -137,6 +137,7 @@ using SmallTiles = std::integer_sequence<int, 1, 4, 8>;
 using TallTiles = std::integer_sequence<int, 4, 8, 12>;
 using FusedTiles = std::integer_sequence<int, 1, 4>;
 using WideTiles = std::integer_sequence<int, 1, 4, 7>;
+inline constexpr std::array<DType, 0> kFusedTypes{};
 
 HEADWISE_END_TARGET
 #endif

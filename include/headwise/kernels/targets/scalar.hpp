@@ -189,9 +189,10 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {  // products fit 16 bits: 255 * 127
 // Shapes of tiles: registers of outputs, and the numbers of rows that they are compiled for (matmul_*.inc.hpp).
 inline constexpr int kTileVectors = 2;
 inline constexpr int kByteVectors = 1;
-using SmallTiles = std::integer_sequence<int, 1, 4>;
+using SmallTiles = std::integer_sequence<int, 1>;
 using TallTiles = std::integer_sequence<int, 4>;
 using FusedTiles = std::integer_sequence<int, 1>;
-using WideTiles = std::integer_sequence<int, 1, 4>;
+using WideTiles = std::integer_sequence<int, 1>;
+inline constexpr std::array<DType, 0> kFusedTypes{};
 
 HEADWISE_END_SCALAR
