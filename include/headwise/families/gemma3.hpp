@@ -55,15 +55,15 @@ struct Gemma3 {
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
-    if (has_gguf_names(source)) return gguf_names();
+    if (has_gguf_names(source)) return gguf_names(c);
     WeightMap map = Llama::decoder_names();
     Llama::tie_head(map, c.get_or("tie_word_embeddings", true));
-    map.rename("norm", "model.norm").plus(1);  // the file keeps norm weights minus 1
+    map.replace("norm", "model.norm").plus(1);  // the file keeps norm weights minus 1
     for (const char* name : {"q", "k"})
       map.rename(concat("layers.*.attention.", name, "_norm"), concat("model.layers.*.self_attn.", name, "_norm")).plus(1);
-    map.rename("layers.*.attention.norm", "model.layers.*.input_layernorm").plus(1);
+    map.replace("layers.*.attention.norm", "model.layers.*.input_layernorm").plus(1);
     map.rename("layers.*.attention.delta_norm", "model.layers.*.post_attention_layernorm").plus(1);
-    map.rename("layers.*.mlp.norm", "model.layers.*.pre_feedforward_layernorm").plus(1);
+    map.replace("layers.*.mlp.norm", "model.layers.*.pre_feedforward_layernorm").plus(1);
     map.rename("layers.*.mlp.delta_norm", "model.layers.*.post_feedforward_layernorm").plus(1);
     return map;
   }

@@ -1,6 +1,7 @@
 #pragma once
 // Tensor names of GGUF files. The format fixes them for all architectures, so one table serves every family.
 
+#include "headwise/io/hf_config.hpp"
 #include "headwise/io/weight_map.hpp"
 
 namespace hw::families {
@@ -9,12 +10,11 @@ namespace hw::families {
 inline bool has_gguf_names(const WeightSource& source) { return source.find("token_embd.weight") != nullptr; }
 
 /// Canonical names of a pre-norm or sandwich-norm decoder to GGUF's.
-inline WeightMap gguf_names() {
+inline WeightMap gguf_names(const HfConfig& c) {
   WeightMap map;
   map.rename("embedding", "token_embd");
   map.rename("norm", "output_norm");
-  map.rename("head", "output");
-  map.rename("head", "token_embd");  // tied, where the file has no output tensor
+  map.rename("head", c.get_or("tie_word_embeddings", false) ? "token_embd" : "output");
   map.rename("layers.*.attention.norm", "blk.*.attn_norm");
   map.rename("layers.*.attention.delta_norm", "blk.*.post_attention_norm");
   map.rename("layers.*.attention.q", "blk.*.attn_q");

@@ -40,9 +40,9 @@ struct Llama {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     if (has_gguf_names(source)) {
-      WeightMap map = gguf_names();
-      map.rename("layers.*.attention.q", "blk.*.attn_q").unpermute_rotary(c.size("num_attention_heads"));
-      map.rename("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size("num_key_value_heads"));
+      WeightMap map = gguf_names(c);
+      map.replace("layers.*.attention.q", "blk.*.attn_q").unpermute_rotary(c.size("num_attention_heads"));
+      map.replace("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size("num_key_value_heads"));
       return map;
     }
     WeightMap map = decoder_names();
@@ -68,7 +68,7 @@ struct Llama {
 
   static void tie_head(WeightMap& map, bool tied) {
     if (!tied) return;
-    map.rename("head", "model.embed_tokens");
+    map.replace("head", "model.embed_tokens");
     map.ignore("lm_head.weight");
   }
 };

@@ -33,6 +33,12 @@ struct MatrixReport {
   std::size_t bytes = 0;
 };
 
+/// Weights that are drawn instead of read: every tensor that a part asks for, from its name and the seed, the same on every machine.
+/// Matrices have variance 1 / cols, norms' weights are near 1, biases near 0.
+struct RandomWeights {
+  std::uint64_t seed = 0;
+};
+
 struct BuildOptions {
   /// Store weight matrices in this type instead of the file's. Rows that the type's block does not divide keep theirs.
   std::optional<DType> weights;
@@ -51,18 +57,21 @@ struct StepStream {
 class Build {
  public:
   Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options = {});
+  Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options = {});
 
   /// The scope `name` below this one.
   Build scope(std::string_view name) const { return Build(weights_.scope(name), shared_); }
 
   /// Does the file (through the family's map) have this tensor?
-  bool has(std::string_view name) const { return weights_.has(name); }
+  bool has(std::string_view name) const { return shared_->random ? false : weights_.has(name); }
 
   /// A vector of `n` floats. Errors: missing, another shape.
-  std::vector<float> vector(std::string_view name, index_t n) const { return weights_.vector(name, n); }
+  std::vector<float> vector(std::string_view name, index_t n) const { return shared_->random ? drawn_vector(name, n) : weights_.vector(name, n); }
 
   /// The rows of a (rows, cols) matrix as the file has them. Errors: missing, another shape, not a weight type.
-  MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const { return weights_.matrix(name, rows, cols); }
+  MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const {
+    return shared_->random ? drawn_matrix(name, rows, cols) : weights_.matrix(name, rows, cols);
+  }
 
   /// The same matrix packed for the kernels, in the file's type or the one that the caller asked for. A tensor that several
   /// parts ask for is packed once.
@@ -92,8 +101,12 @@ class Build {
     std::vector<MatrixReport> report;
     std::uint64_t fingerprint = 0;
     index_t bytes_done = 0;
+    std::optional<RandomWeights> random;
   };
   Build(Weights weights, std::shared_ptr<Shared> shared) : weights_(std::move(weights)), shared_(std::move(shared)) {}
+
+  std::vector<float> drawn_vector(std::string_view name, index_t n) const;
+  MatrixSource drawn_matrix(std::string_view name, index_t rows, index_t cols) const;
 
   Weights weights_;
   std::shared_ptr<Shared> shared_;

@@ -1,17 +1,65 @@
 #pragma once
+#include <cmath>
 #include <cstring>
 
 #include "headwise/flow/build.hpp"
+#include "headwise/flow/serial.hpp"
 #include "headwise/io/convert.hpp"
+#include "headwise/io/weight_buffer.hpp"
 
 namespace hw {
 
 HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
-    : Build(std::move(weights), std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, 0xcbf29ce484222325u})) {}
+    : Build(std::move(weights), std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, 0xcbf29ce484222325u, 0, {}})) {}
+
+HEADWISE_INLINE Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
+    : Build(Weights(WeightBuffer("random weights").finish()), kernels, executor, std::move(options)) {
+  shared_->random = random;
+}
+
+namespace detail {
+
+// n numbers of mean 0 and variance 1 that depend on the name and the seed: sums of four uniform numbers, exact in float.
+inline std::vector<float> draw(std::string_view path, std::uint64_t seed, index_t n) {
+  std::uint64_t state = checksum(std::as_bytes(std::span(path))) ^ (seed * 0x9e3779b97f4a7c15u);
+  std::vector<float> out(static_cast<std::size_t>(n));
+  for (float& v : out) {
+    std::uint64_t z = state += 0x9e3779b97f4a7c15u;  // splitmix64
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    const auto sum = static_cast<std::int64_t>((z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48)) - 2 * 0xFFFF;
+    v = static_cast<float>(sum) * (1.7320508f / 65536.0f);
+  }
+  return out;
+}
+
+}  // namespace detail
+
+HEADWISE_INLINE std::vector<float> Build::drawn_vector(std::string_view name, index_t n) const {
+  auto out = detail::draw(path(name), shared_->random->seed, n);
+  const float mean = name.ends_with("weight") ? 1.0f : 0.0f;
+  for (float& v : out) v = mean + 0.1f * v;
+  return out;
+}
+
+HEADWISE_INLINE MatrixSource Build::drawn_matrix(std::string_view name, index_t rows, index_t cols) const {
+  auto values = detail::draw(path(name), shared_->random->seed, checked_mul(rows, cols, path(name)));
+  const float scale = 1.0f / std::sqrt(static_cast<float>(cols));
+  for (float& v : values) v *= scale;
+  const auto buffer = std::make_shared<const std::vector<float>>(std::move(values));
+  MatrixSource out;
+  out.rows = rows;
+  out.cols = cols;
+  out.name = out.key = path(name);
+  out.pieces = {{reinterpret_cast<const std::byte*>(buffer->data()), rows}};
+  out.buffer = buffer;
+  return out;
+}
 
 HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
   Shared& shared = *shared_;
-  MatrixSource source = weights_.matrix(name, rows, cols);
+  const MatrixSource source = matrix(name, rows, cols);
   if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
 
   const DType file_type = source.type;

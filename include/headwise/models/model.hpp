@@ -42,6 +42,7 @@ struct ModelInfo {
   index_t hidden_size = 0;
   index_t max_positions = 0;  // 0: no limit
   Couples couples = Couples::past;
+  bool length_dependent = false;  // positions change with a sequence's length (dynamic RoPE): earlier rows of a longer prompt are other rows
   std::uint64_t fingerprint = 0;
   std::vector<std::string> outputs;
   std::vector<MatrixReport> matrices;

@@ -15,6 +15,11 @@
 #include "headwise/models/model.hpp"
 
 namespace hw {
+namespace detail {
+inline std::shared_ptr<Executor> executor_or_pool(std::shared_ptr<Executor> executor) {
+  return executor ? std::move(executor) : std::make_shared<ThreadPool>();
+}
+}  // namespace detail
 
 /// embedding -> for each entry of the schedule: its block -> norm -> heads
 ///
@@ -46,6 +51,8 @@ class Stack : public Model {
 
   /// Composes from weights that are named canonically ("layers.0.attention.q.weight"), checks that all are used.
   Stack(Config config, const Weights& weights, std::shared_ptr<Executor> executor = nullptr, BuildOptions options = {});
+  /// Composes with weights that are drawn: a first try of an architecture.
+  Stack(Config config, RandomWeights random, std::shared_ptr<Executor> executor = nullptr);
 
   StateSet make_state() const override;
 
@@ -57,6 +64,9 @@ class Stack : public Model {
 
  private:
   using AnyBlock = std::variant<Kinds...>;
+
+  template <class W>
+  Stack(Config config, const W& weights, const std::shared_ptr<Executor>& executor, const BuildOptions& options, int);
 
   void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out, const StepOptions& options) const override;
   int regime(index_t total) const override { return config_.regime ? config_.regime(total) : 0; }
@@ -120,6 +130,7 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   info_.hidden_size = config_.embedding.hidden_size;
   info_.max_positions = config_.max_positions;
   info_.couples = couples;
+  info_.length_dependent = static_cast<bool>(config_.regime);
   info_.fingerprint = b.fingerprint();
   info_.matrices = b.report();
   for (const Head& head : heads_) info_.outputs.push_back(head.name());
@@ -127,10 +138,18 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
 
 template <class... Kinds>
 Stack<Kinds...>::Stack(Config config, const Weights& weights, std::shared_ptr<Executor> executor, BuildOptions options)
-    : Stack(std::move(config),
-            Build(weights, kernels::table(), executor ? *executor : *(executor = std::make_shared<ThreadPool>()), options), executor) {
+    : Stack(std::move(config), weights, detail::executor_or_pool(std::move(executor)), options, 0) {
   weights.account();
 }
+
+template <class... Kinds>
+Stack<Kinds...>::Stack(Config config, RandomWeights random, std::shared_ptr<Executor> executor)
+    : Stack(std::move(config), random, detail::executor_or_pool(std::move(executor)), {}, 0) {}
+
+template <class... Kinds>
+template <class W>
+Stack<Kinds...>::Stack(Config config, const W& weights, const std::shared_ptr<Executor>& executor, const BuildOptions& options, int)
+    : Stack(std::move(config), Build(weights, kernels::table(), *executor, options), executor) {}
 
 template <class... Kinds>
 void Stack<Kinds...>::check_schedule() {

@@ -1,0 +1,106 @@
+// Times a model's prefill and decode, or an encoder's sentences, and prints one JSON line.
+//
+//   bench_model --model PATH (--n-prompt P --n-gen G | --embed --length L) [--threads N] [--batch B] [--repeat R] [--weights TYPE] --json
+
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "headwise/auto.hpp"
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// Some ids that are not all alike; what they say does not matter for the time they take.
+std::vector<std::int32_t> make_ids(hw::index_t count, hw::index_t vocab, int seed) {
+  std::vector<std::int32_t> ids;
+  std::uint64_t z = static_cast<std::uint64_t>(seed) + 1;
+  for (hw::index_t i = 0; i < count; ++i) {
+    z = z * 6364136223846793005u + 1442695040888963407u;
+    ids.push_back(static_cast<std::int32_t>((z >> 33) % static_cast<std::uint64_t>(vocab)));
+  }
+  return ids;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Times a model"};
+  std::string path, weights;
+  hw::index_t prompt = 512, generate = 64, length = 128, batch = 1;
+  int threads = 0, repeat = 3;
+  bool embed = false, json = false;
+  app.add_option("--model", path, "a Hugging Face folder or a .gguf file")->required();
+  app.add_option("--n-prompt", prompt, "tokens of the prompt");
+  app.add_option("--n-gen", generate, "decode steps");
+  app.add_flag("--embed", embed, "an encoder: sentences a second");
+  app.add_option("--length", length, "tokens of a sentence");
+  app.add_option("--threads", threads, "0: all");
+  app.add_option("--batch", batch, "sequences side by side");
+  app.add_option("--repeat", repeat, "the best of so many runs counts");
+  app.add_option("--weights", weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_flag("--json", json, "(the output is always one JSON line)");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    hw::LoadOptions options;
+    options.threads = threads;
+    if (!weights.empty()) options.weights = hw::quantise_target(weights, "--weights");
+    const double start = now();
+    const auto model = hw::stock_zoo().load(path, options);
+    const double load_s = now() - start;
+    const auto vocab = model->info().vocab_size;
+    double prefill = 1e30, decode = 1e30, sentences = 1e30;
+    hw::Output out;
+    for (int r = 0; r < repeat; ++r) {
+      std::vector<std::vector<std::int32_t>> ids;
+      for (hw::index_t b = 0; b < batch; ++b) ids.push_back(make_ids(embed ? length : prompt, vocab, static_cast<int>(b)));
+      std::vector<hw::Sequence> step;
+      if (embed) {
+        for (const auto& x : ids) step.push_back({.ids = x, .wanted = hw::Wanted::none});
+        const double t = now();
+        model->forward(step, out, {.hidden = true});
+        sentences = std::min(sentences, now() - t);
+        continue;
+      }
+      std::vector<hw::StateSet> states;
+      for (hw::index_t b = 0; b < batch; ++b) {
+        states.push_back(model->make_state());
+        states.back().reserve(prompt + generate);
+      }
+      for (std::size_t b = 0; b < ids.size(); ++b) step.push_back({.ids = ids[b], .state = &states[b]});
+      double t = now();
+      if (prompt > 0) model->forward(step, out);
+      prefill = std::min(prefill, now() - t);
+      t = now();
+      for (hw::index_t g = 0; g < generate; ++g) {
+        for (std::size_t b = 0; b < ids.size(); ++b) {
+          const hw::ConstView y = out.logits(static_cast<hw::index_t>(b));
+          ids[b] = {static_cast<std::int32_t>(std::max_element(y.row(0), y.row(0) + y.cols) - y.row(0))};
+          step[b].ids = ids[b];
+        }
+        model->forward(step, out);
+      }
+      decode = std::min(decode, now() - t);
+    }
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    std::size_t bytes = 0;
+    for (const hw::MatrixReport& m : model->info().matrices) bytes += m.bytes;
+    std::cout << "{\"load_s\": " << load_s;
+    if (embed) {
+      std::cout << ", \"sentences_s\": " << static_cast<double>(batch) / sentences;
+    } else {
+      const double steps = static_cast<double>(generate);
+      std::cout << ", \"prefill_tok_s\": " << static_cast<double>(batch * prompt) / prefill << ", \"decode_tok_s\": " << static_cast<double>(batch) * steps / decode
+                << ", \"decode_weight_gb_s\": " << static_cast<double>(bytes) * steps / decode / 1e9;
+    }
+    std::cout << ", \"peak_rss_mb\": " << static_cast<double>(usage.ru_maxrss) / 1024 << ", \"target\": \"" << hw::kernels::name_of(model->kernels().target)
+              << "\", \"threads\": " << model->executor().threads() << "}\n";
+  } catch (const std::exception& e) {
+    std::cerr << "bench_model: " << e.what() << '\n';
+    return 1;
+  }
+}

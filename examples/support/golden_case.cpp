@@ -1,0 +1,301 @@
+#include "golden_case.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "headwise/core/thread_pool.hpp"
+
+namespace golden {
+
+using hw::ConstView;
+using hw::Model;
+using hw::Output;
+using hw::Sequence;
+using hw::StateSet;
+using hw::Wanted;
+
+Case::Case(const std::string& path) : folder(path), tensors_(hw::open_weights(path + "/golden.safetensors")) {
+  const hw::Json json = hw::Json::read(path + "/case.json");
+  name = json.get_or<std::string>("name", path);
+  kind = json.get<std::string>("kind");
+  model_type = json.get_or<std::string>("model_type", "");
+  tolerance = json.get<double>("tolerance");
+  greedy_margin = json.get_or("greedy_margin", 0.0);
+  only_unmasked = json.get_or("compare_only_unmasked", false);
+}
+
+std::vector<std::int32_t> Case::ints(const std::string& tensor) const {
+  const hw::RawTensor& t = *tensors_->find(tensor);
+  std::vector<std::int32_t> out(static_cast<std::size_t>(t.elements()));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::int64_t v = 0;
+    if (t.type == hw::DType::i64) {
+      std::memcpy(&v, t.bytes.data() + 8 * i, 8);
+    } else if (t.type == hw::DType::i32) {
+      std::int32_t w;
+      std::memcpy(&w, t.bytes.data() + 4 * i, 4);
+      v = w;
+    } else {
+      throw hw::Error("golden tensor " + tensor + ": expected integers, found " + std::string(hw::name_of(t.type)));
+    }
+    out[i] = static_cast<std::int32_t>(v);
+  }
+  return out;
+}
+
+std::vector<float> Case::floats(const std::string& tensor) const {
+  const hw::RawTensor& t = *tensors_->find(tensor);
+  if (t.type != hw::DType::f32) throw hw::Error("golden tensor " + tensor + ": expected f32, found " + std::string(hw::name_of(t.type)));
+  std::vector<float> out(static_cast<std::size_t>(t.elements()));
+  std::memcpy(out.data(), t.bytes.data(), t.bytes.size());
+  return out;
+}
+
+std::vector<std::string> Case::names() const {
+  std::vector<std::string> out;
+  for (const hw::RawTensor& t : tensors_->tensors()) out.push_back(t.name);
+  return out;
+}
+
+std::vector<Case::Row> Case::rows() const {
+  const auto ids = ints("input_ids");
+  const auto shape = this->shape("input_ids");
+  const auto mask = has("attention_mask") ? ints("attention_mask") : std::vector<std::int32_t>(ids.size(), 1);
+  const auto types = has("token_type_ids") ? ints("token_type_ids") : std::vector<std::int32_t>(ids.size(), 0);
+  std::vector<Row> out(static_cast<std::size_t>(shape[0]));
+  for (index_t b = 0; b < shape[0]; ++b)
+    for (index_t t = 0; t < shape[1]; ++t) {
+      const auto i = static_cast<std::size_t>(b * shape[1] + t);
+      if (mask[i] == 0) continue;
+      out[static_cast<std::size_t>(b)].ids.push_back(ids[i]);
+      out[static_cast<std::size_t>(b)].marks.push_back(types[i]);
+      out[static_cast<std::size_t>(b)].columns.push_back(t);
+    }
+  return out;
+}
+
+namespace {
+
+using Rows = std::vector<Case::Row>;
+using Matrix = std::vector<float>;
+
+class Checker {
+ public:
+  Checker(const Case& c, const std::function<std::unique_ptr<Model>(int)>& load)
+      : case_(c), model_(load(2)), serial_(load(1)), rows_(c.rows()), causal_(model_->info().couples <= hw::Couples::past) {}
+
+  Report run() {
+    outputs();
+    if (causal_ && case_.has("greedy_ids")) greedy();
+    batch_is_single();
+    threads();
+    if (causal_) {
+      steps();
+      states();
+    }
+    return std::move(report_);
+  }
+
+ private:
+  // ---- recorded outputs
+
+  void outputs() {
+    std::vector<Sequence> batch;
+    for (const Case::Row& r : rows_) batch.push_back({.ids = r.ids, .wanted = Wanted::all, .marks = r.marks});
+    // hidden.0 enters the first layer, hidden.i leaves layer i - 1, the last one is after the final norm.
+    std::map<std::string, Matrix> hidden;
+    int last = 0;
+    while (case_.has("hidden." + std::to_string(last + 1))) ++last;
+    const auto look = [&](const hw::TapPoint& at, hw::View x) {
+      int number = -1;
+      if (at.kind == hw::TapPoint::after_embedding) number = 0;
+      if (at.kind == hw::TapPoint::after_entry) number = at.entry + 1;
+      if (number < 0 || number >= last) return;
+      Matrix& copy = hidden["hidden." + std::to_string(number)];
+      for (index_t i = 0; i < x.rows; ++i) copy.insert(copy.end(), x.row(i), x.row(i) + x.cols);
+    };
+    const hw::Tap tap(look);
+    Output out;
+    model_->forward(batch, out, {.tap = &tap, .hidden = true});
+    for (const auto& [name, values] : hidden)
+      if (case_.has(name)) compare(name, values, 0);
+    for (const std::string& name : out.names()) {
+      Matrix values;
+      bool per_token = true;
+      for (std::size_t s = 0; s < rows_.size(); ++s) {
+        const ConstView v = out.get(name, static_cast<index_t>(s));
+        per_token = per_token && v.rows == static_cast<index_t>(rows_[s].ids.size());
+        for (index_t i = 0; i < v.rows; ++i) values.insert(values.end(), v.row(i), v.row(i) + v.cols);
+      }
+      if (name == "hidden") {  // recorded under either name, or both
+        for (const std::string& golden : {std::string("last_hidden"), "hidden." + std::to_string(last)})
+          if (case_.has(golden)) compare(golden, values, 0);
+      } else if (case_.has(name)) {
+        compare(name, values, per_token ? 0 : 1);
+      } else {
+        fail("the model's output " + name + " has no golden");
+      }
+    }
+    for (const std::string& name : case_.names()) {
+      const bool input = name == "input_ids" || name == "attention_mask" || name == "token_type_ids";
+      const bool looked_at = std::find(report_.compared.begin(), report_.compared.end(), name) != report_.compared.end();
+      if (!input && !looked_at && name != "greedy_ids" && name != "step_logits") fail("nothing was compared with " + name);
+    }
+  }
+
+  // `values`: packed rows without padding; kind 0: a row for each token, 1: one for each sequence.
+  void compare(const std::string& name, const Matrix& values, int kind) {
+    const Matrix golden = case_.floats(name);
+    const auto shape = case_.shape(name);
+    const index_t tokens = case_.shape("input_ids")[1];
+    const auto width = static_cast<std::size_t>(kind == 0 ? static_cast<index_t>(golden.size()) / (shape[0] * tokens) : static_cast<index_t>(golden.size()) / shape[0]);
+    double worst = 0;
+    std::size_t at = 0;
+    for (std::size_t s = 0; s < rows_.size(); ++s)
+      for (std::size_t t = 0; t < (kind == 0 ? rows_[s].columns.size() : 1); ++t) {
+        const std::size_t row = kind == 0 ? s * static_cast<std::size_t>(tokens) + static_cast<std::size_t>(rows_[s].columns[t]) : s;
+        for (std::size_t j = 0; j < width; ++j, ++at) {
+          if (at >= values.size()) return fail(name + ": too few values");
+          const double error = std::abs(static_cast<double>(values[at]) - static_cast<double>(golden[row * width + j]));
+          worst = error >= worst ? error : std::isnan(error) ? 1e30 : worst;
+        }
+      }
+    if (at != values.size()) fail(name + ": expected " + std::to_string(at) + " values, found " + std::to_string(values.size()));
+    report_.compared.push_back(name);
+    report_.max_error = std::max(report_.max_error, worst);
+    if (!(worst <= case_.tolerance)) fail(name + ": off by " + std::to_string(worst) + ", tolerance " + std::to_string(case_.tolerance));
+  }
+
+  void greedy() {
+    const auto expected = case_.ints("greedy_ids");
+    StateSet state = model_->make_state();
+    Output out;
+    std::vector<std::int32_t> feed = rows_[0].ids;
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      model_->forward({.ids = feed, .state = &state}, out);
+      const ConstView y = out.logits();
+      const auto id = static_cast<std::int32_t>(std::max_element(y.row(0), y.row(0) + y.cols) - y.row(0));
+      if (id != expected[k]) return fail("greedy_ids: token " + std::to_string(k) + " is " + std::to_string(id) + ", expected " + std::to_string(expected[k]));
+      feed = {id};
+    }
+    report_.compared.push_back("greedy_ids");
+  }
+
+  // ---- laws, bit for bit
+
+  // All outputs of a sequence, one after the other.
+  Matrix all(const Output& out, index_t sequence) const {
+    Matrix values;
+    for (const std::string& name : out.names()) {
+      const ConstView v = out.get(name, sequence);
+      for (index_t i = 0; i < v.rows; ++i) values.insert(values.end(), v.row(i), v.row(i) + v.cols);
+    }
+    return values;
+  }
+  Matrix alone(const Model& model, const Case::Row& r, StateSet* state = nullptr) const {
+    Output out;
+    model.forward({.ids = r.ids, .state = state, .wanted = Wanted::all, .marks = r.marks}, out);
+    return all(out, 0);
+  }
+  static bool same(const Matrix& a, const Matrix& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
+  void law(const std::string& name, bool holds) {
+    if (std::find(report_.compared.begin(), report_.compared.end(), name) == report_.compared.end()) report_.compared.push_back(name);
+    if (!holds) fail("law broken: " + name);
+  }
+
+  void batch_is_single() {
+    std::vector<Sequence> batch;
+    for (const Case::Row& r : rows_) batch.push_back({.ids = r.ids, .wanted = Wanted::all, .marks = r.marks});
+    const std::span<const std::int32_t> short_ids(rows_[0].ids.data(), (rows_[0].ids.size() + 1) / 2);
+    batch.push_back({.ids = short_ids, .wanted = Wanted::all});
+    Output out;
+    model_->forward(batch, out);
+    for (std::size_t s = 0; s < rows_.size(); ++s) law("batch=single", same(all(out, static_cast<index_t>(s)), alone(*model_, rows_[s])));
+  }
+
+  void threads() {
+    for (const Case::Row& r : rows_) law("threads", same(alone(*model_, r), alone(*serial_, r)));
+  }
+
+  // Feeds ids [from, to) in steps of n; the logits of all rows.
+  Matrix feed(StateSet& state, std::span<const std::int32_t> ids, std::size_t n) const {
+    Matrix values;
+    Output out;
+    for (std::size_t at = 0; at < ids.size(); at += n) {
+      model_->forward({.ids = ids.subspan(at, std::min(n, ids.size() - at)), .state = &state, .wanted = Wanted::all}, out);
+      const Matrix v = all(out, 0);
+      values.insert(values.end(), v.begin(), v.end());
+    }
+    return values;
+  }
+
+  // Positions that depend on the total length (dynamic RoPE) make earlier rows of a longer prompt other rows: there only the last counts.
+  void steps() {
+    for (const Case::Row& r : rows_) {
+      const Matrix whole = alone(*model_, r);
+      const std::size_t width = whole.size() / r.ids.size();
+      for (const std::size_t n : {std::size_t{1}, std::size_t{3}, r.ids.size()}) {
+        StateSet state = model_->make_state();
+        const Matrix stepped = feed(state, r.ids, n);
+        const bool equal = same(stepped, whole);
+        const bool last_equal = std::memcmp(stepped.data() + stepped.size() - width, whole.data() + whole.size() - width, width * sizeof(float)) == 0;
+        law("prefill=steps", model_->info().length_dependent ? last_equal : equal);
+      }
+    }
+    if (model_->info().length_dependent) report_.compared.push_back("(last row only: positions depend on the length)");
+  }
+
+  void states() {
+    const auto& ids = rows_[0].ids;
+    const std::span<const std::int32_t> all_ids(ids);
+    const std::size_t half = ids.size() / 2;
+    StateSet straight = model_->make_state();
+    feed(straight, all_ids.first(half), half);
+    const Matrix expected = feed(straight, all_ids.subspan(half), ids.size());
+
+    StateSet parent = model_->make_state();
+    feed(parent, all_ids.first(half), half);
+    StateSet child = parent.fork();
+    const std::vector<std::int32_t> other(3, ids[0]);
+    feed(parent, other, 1);
+    law("fork", same(feed(child, all_ids.subspan(half), ids.size()), expected));
+    model_->rewind(parent, static_cast<index_t>(half));
+    law("truncate", parent.size() == static_cast<index_t>(half) && same(feed(parent, all_ids.subspan(half), ids.size()), expected));
+
+    StateSet saved = model_->make_state();
+    feed(saved, all_ids.first(half), half);
+    StateSet loaded = serial_->load_state(saved.save());
+    law("save/load", same(feed(loaded, all_ids.subspan(half), ids.size()), expected));
+
+    // A step that fails leaves the state as it was.
+    StateSet failed = model_->make_state();
+    feed(failed, all_ids.first(half), half);
+    const auto thrower = [](const hw::TapPoint& at, hw::View) {
+      if (at.kind == hw::TapPoint::after_entry) throw hw::Error("tap");
+    };
+    const hw::Tap tap(thrower);
+    Output out;
+    bool thrown = false;
+    try {
+      model_->forward({.ids = other, .state = &failed}, out, {.tap = &tap});
+    } catch (const hw::Error&) {
+      thrown = true;
+    }
+    law("failed step", thrown && same(feed(failed, all_ids.subspan(half), ids.size()), expected));
+  }
+
+  void fail(const std::string& why) { report_.failures.push_back(why); }
+
+  const Case& case_;
+  std::unique_ptr<Model> model_, serial_;
+  Rows rows_;
+  bool causal_;
+  Report report_;
+};
+
+}  // namespace
+
+Report check(const Case& c, const std::function<std::unique_ptr<Model>(int)>& load) { return Checker(c, load).run(); }
+
+}  // namespace golden
