@@ -1,0 +1,166 @@
+#pragma once
+// The filters between a row of logits and the choice of a token. Each is a struct with parameters and `apply`; so is one of your own:
+//
+//     struct OnlyEven {
+//       static constexpr const char* kName = "only_even";
+//       void apply(hw::Candidates& candidates, const hw::SamplingContext&) const {
+//         candidates.keep([](std::int32_t id, float) { return id % 2 == 0; });
+//       }
+//     };
+//     hw::SamplingChain chain;
+//     chain.add(hw::TopK{40}).add(OnlyEven{}).add(hw::Temperature{0.8f});
+//
+// What they compute is what Hugging Face's logits processors of these names compute.
+
+#include <cmath>
+#include <concepts>
+#include <functional>
+#include <string>
+
+#include "headwise/core/rng.hpp"
+#include "headwise/generate/candidates.hpp"
+
+namespace hw {
+
+/// What a filter may look at beside the logits.
+struct SamplingContext {
+  std::span<const std::int32_t> ids;  // of the sequence so far, prompt included; -1 for rows given as vectors
+  Rng& rng;
+};
+
+template <class T>
+concept SamplingFilter = std::copy_constructible<T> && requires(T filter, Candidates& candidates, const SamplingContext& context) {
+  { T::kName } -> std::convertible_to<std::string>;
+  filter.apply(candidates, context);
+};
+
+/// Filters in the order in which they run.
+class SamplingChain {
+ public:
+  template <SamplingFilter Filter>
+  SamplingChain& add(Filter filter) {
+    links_.push_back(
+        {Filter::kName, [filter](Candidates& candidates, const SamplingContext& context) mutable { filter.apply(candidates, context); }});
+    return *this;
+  }
+  /// Runs all. Errors: a filter leaves no token (it is named).
+  void apply(Candidates& candidates, const SamplingContext& context);
+  std::vector<std::string> names() const;
+
+ private:
+  struct Link {
+    std::string name;
+    std::function<void(Candidates&, const SamplingContext&)> apply;
+  };
+  std::vector<Link> links_;
+};
+
+/// l += bias of the token; -inf bans it. Errors: an id outside of the vocabulary.
+struct LogitBias {
+  static constexpr const char* kName = "logit_bias";
+  std::vector<std::pair<std::int32_t, float>> bias;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    for (const auto& [id, value] : bias) candidates.logit(id) += value;
+  }
+};
+
+/// l > 0: l / penalty, else l * penalty, once for each token of the last `window` ids (< 0: all).  arXiv:1909.05858
+struct RepetitionPenalty {
+  static constexpr const char* kName = "repetition_penalty";
+  float penalty;
+  index_t window = -1;
+  void apply(Candidates& candidates, const SamplingContext& context) const;
+};
+
+/// l -= frequency * occurrences + presence, for each token of the last `window` ids (< 0: all).
+struct OccurrencePenalty {
+  static constexpr const char* kName = "frequency_penalty and presence_penalty";
+  float frequency, presence;
+  index_t window = -1;
+  void apply(Candidates& candidates, const SamplingContext& context) const;
+};
+
+/// No `size` tokens come twice: bans the token that would complete them.
+struct NoRepeatNgram {
+  static constexpr const char* kName = "no_repeat_ngram_size";
+  index_t size;
+  void apply(Candidates& candidates, const SamplingContext& context) const;
+};
+
+/// l / temperature, for a temperature above 0.
+struct Temperature {
+  static constexpr const char* kName = "temperature";
+  float temperature;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    const double t = static_cast<double>(temperature), max = static_cast<double>(candidates.max_logit());
+    const double shift = std::fabs(max) / t > 1e30 ? max : 0;  // close to 0: what matters are the distances to the best
+    candidates.each([&](std::int32_t, float& l) { l = static_cast<float>((static_cast<double>(l) - shift) / t); });
+  }
+};
+
+/// The k largest logits; equal ones to the k-th stay.
+struct TopK {
+  static constexpr const char* kName = "top_k";
+  index_t k;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    if (k <= 0 || k >= static_cast<index_t>(candidates.ids().size())) return;
+    const float least = candidates.logit_of_rank(static_cast<std::size_t>(k));
+    candidates.keep([&](std::int32_t, float l) { return l >= least; });
+  }
+};
+
+/// The fewest tokens that have the probability p together.  arXiv:1904.09751
+struct TopP {
+  static constexpr const char* kName = "top_p";
+  float p;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    candidates.probabilities();
+    const std::span<double> rank = candidates.scratch();
+    for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = -static_cast<double>(candidates.logit(candidates.ids()[i]));
+    candidates.keep_mass(rank, static_cast<double>(p));
+  }
+};
+
+/// Tokens of probability >= p times the best one's.  arXiv:2407.01082
+struct MinP {
+  static constexpr const char* kName = "min_p";
+  float p;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    const double max = static_cast<double>(candidates.max_logit()), least = static_cast<double>(p);
+    candidates.keep([&](std::int32_t, float l) { return detail::exp_nonpositive(static_cast<double>(l) - max) >= least; });
+  }
+};
+
+/// The fewest tokens of probability p together, beginning with those whose surprise -ln p_i is nearest to the entropy.  arXiv:2202.00666
+struct TypicalP {
+  static constexpr const char* kName = "typical_p";
+  float p;
+  void apply(Candidates& candidates, const SamplingContext&) const;
+};
+
+/// Tokens of probability >= epsilon, or the best.  arXiv:2210.15191
+struct EpsilonCutoff {
+  static constexpr const char* kName = "epsilon_cutoff";
+  float epsilon;
+  void apply(Candidates& candidates, const SamplingContext&) const;
+};
+
+/// Tokens of probability >= min(epsilon, sqrt(epsilon) e^-entropy), or the best.  arXiv:2210.15191
+struct EtaCutoff {
+  static constexpr const char* kName = "eta_cutoff";
+  float epsilon;
+  void apply(Candidates& candidates, const SamplingContext&) const;
+};
+
+/// Tokens with l >= max - n * (standard deviation of the logits).  arXiv:2411.07641
+struct TopNSigma {
+  static constexpr const char* kName = "top_n_sigma";
+  float n;
+  void apply(Candidates& candidates, const SamplingContext&) const;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/generate/samplers.inl.hpp"
+#endif
