@@ -136,6 +136,13 @@ TEST(GgufConfig, MessagesNameTheKeyOfTheFile) {
   EXPECT_TRUE(mentions(error_of([] { hw::gguf_config(GgufFile(GgufBytes().u32("general.architecture", 7)).open()); }), "general.architecture"));
 }
 
+TEST(GgufConfig, SpecialTokensAreTokens) {
+  const auto config = [](std::uint32_t id) { return hw::gguf_config(GgufFile(tiny().u32("tokenizer.ggml.eot_token_id", id)).open()); };
+  EXPECT_NO_THROW(config(1));
+  EXPECT_TRUE(mentions(error_of([&] { config(2); }), "tokenizer.ggml.eot_token_id: expected the number of one of 2 tokens, found the number 2"));
+  EXPECT_THROW(config(~0u), hw::Error);
+}
+
 TEST(GgufConfig, PassesOnWhatItDoesNotKnow) {
   const GgufFile file(tiny("x.").f32("x.attention.surprise", 2).u32("other.key", 1));
   const hw::HfConfig c(hw::gguf_config(file.open()));

@@ -153,6 +153,12 @@ class GgufConfigWriter {
       put("type_vocab_size", "tokenizer.ggml.token_type_count", types->as<index_t>());
     if (const auto causal = take("attention.causal"); causal && causal->as<bool>()) put("is_decoder", full("attention.causal"), true);
     take("pooling_type");  // read by those who pool
+    for (const Gguf::Entry& entry : gguf_.metadata()) {
+      if (!tokens || !entry.key.starts_with("tokenizer.ggml.") || !entry.key.ends_with("_token_id")) continue;
+      const auto count = tokens->size();
+      if (const auto id = entry.value.as<std::int64_t>(); id < 0 || std::cmp_greater_equal(id, count))
+        entry.value.fail_expected(concat("the number of one of ", count, " tokens"));
+    }
     for (const char* id : {"bos", "eos", "pad"}) {
       const std::string key = concat("tokenizer.ggml.", id[0] == 'p' ? "padding" : id, "_token_id");
       if (const auto value = gguf_.find(key)) put(concat(id, "_token_id"), key, value->as<index_t>());

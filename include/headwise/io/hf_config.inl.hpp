@@ -115,6 +115,8 @@ HEADWISE_INLINE double HfConfig::positive_or(const ConfigKeys& keys, double fall
 HEADWISE_INLINE std::optional<HfConfig> HfConfig::find_sub(const ConfigKeys& keys) const {
   const std::optional<Json> value = find(keys);
   if (!value) return std::nullopt;
+  for (const auto& known : record_->inside)  // asked for again: one record of what was read
+    if (HfConfig again(known); again.where() == value->where()) return again;
   HfConfig inside(*value);
   record_->inside.push_back(inside.record_);
   return inside;

@@ -230,6 +230,11 @@ inline PythonLiterals replace_python_literals(std::string_view text) {
   out.infinity = unused();
   out.text.reserve(text.size() + 64);
   bool in_string = false;
+  const auto stands_alone = [&](std::size_t i, std::size_t n, bool may_be_negative) {
+    const char before = i ? text[i - 1] : ' ', after = i + n < text.size() ? text[i + n] : ' ';
+    return (std::string_view(" \t\r\n,:[").find(before) != std::string_view::npos || (may_be_negative && before == '-')) &&
+           std::string_view(" \t\r\n,]}").find(after) != std::string_view::npos;
+  };
   for (std::size_t i = 0; i < text.size();) {
     const std::string_view rest = text.substr(i);
     if (in_string) {
@@ -237,10 +242,10 @@ inline PythonLiterals replace_python_literals(std::string_view text) {
       in_string = rest[0] != '"';
       out.text += rest.substr(0, n);
       i += n;
-    } else if (rest.starts_with("NaN")) {
+    } else if (rest.starts_with("NaN") && stands_alone(i, 3, false)) {
       out.text += out.nan;
       i += 3;
-    } else if (rest.starts_with("Infinity")) {
+    } else if (rest.starts_with("Infinity") && stands_alone(i, 8, true)) {
       out.text += out.infinity;
       i += 8;
     } else {
@@ -266,7 +271,7 @@ class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
   }
   bool number_float(double value, const std::string& literal) override {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (!literals_.nan.empty() && literal.ends_with(literals_.nan)) value = std::numeric_limits<double>::quiet_NaN();
+    if (!literals_.nan.empty() && literal == literals_.nan) value = std::numeric_limits<double>::quiet_NaN();
     if (!literals_.nan.empty() && literal.ends_with(literals_.infinity)) value = literal[0] == '-' ? -kInfinity : kInfinity;
     return out_.real(value), true;
   }
