@@ -1,7 +1,7 @@
 #pragma once
 // What this machine can do at most, measured in the minute of asking: multiply-adds from registers, and reading memory.
 
-#include <chrono>
+#include <ctime>
 
 #include "headwise/core/view.hpp"
 #include "headwise/kernels/target.hpp"
@@ -12,8 +12,11 @@
 
 namespace hw::bench {
 
+/// Seconds that this thread has run: what other programs take meanwhile does not count.
 inline double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
 }  // namespace hw::bench

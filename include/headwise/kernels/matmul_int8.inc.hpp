@@ -141,25 +141,28 @@ HEADWISE_HOT float group_sum(const QuantisedBlock& x, int g) {
   return x.scale * static_cast<float>(g == 0 ? -x.minus_low_sum : x.minus_low_sum - x.minus_sum);
 }
 
-template <class P, int R>
-struct BlockSums {
-  Vi value[P::kGroups][R][kByteVectors];
+template <int R>
+struct GroupSums {
+  Vi value[R][kByteVectors];
 };
 
+// Quads J and J + 4 of a block; of types with two groups a block only the one in group g.
 template <class P, int R, int J>
-HEADWISE_HOT void add_quads(const std::byte* record, int s, int v0, const QuantisedBlock* const (&x)[R], BlockSums<P, R>& sums) {
+HEADWISE_HOT void add_quads(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&x)[R], GroupSums<R>& sums) {
   Vb low[kByteVectors], high[kByteVectors];
   HEADWISE_UNROLL
   for (int v = 0; v < kByteVectors; ++v) P::template quads<J>(record, s, v0 + v, low[v], high[v]);
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
-    const Vb a = splat_quad(x[r]->values + 4 * J), b = splat_quad(x[r]->values + 4 * J + 16);
-    HEADWISE_UNROLL
-    for (int v = 0; v < kByteVectors; ++v) {
-      Vi& first = sums.value[0][r][v];
-      first = dot<P::kSmall>(first, low[v], a);
-      Vi& second = sums.value[P::kGroups - 1][r][v];
-      second = dot<P::kSmall>(second, high[v], b);
+    if (P::kGroups == 1 || g == 0) {
+      const Vb a = splat_quad(x[r]->values + 4 * J);
+      HEADWISE_UNROLL
+      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], low[v], a);
+    }
+    if (P::kGroups == 1 || g == 1) {
+      const Vb a = splat_quad(x[r]->values + 4 * J + 16);
+      HEADWISE_UNROLL
+      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], high[v], a);
     }
   }
 }
@@ -170,7 +173,6 @@ struct QuantisedTile {
   template <int R>
   HEADWISE_KERNEL static void run(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out,
                                   Ahead ahead) {
-    constexpr int kGroups = P::kGroups;
     for (int column = 0; column < kPanel && column < out.columns; column += kByteVectors * kLanes) {
       const int v0 = column / kLanes;
       Vf acc[R][kByteVectors];
@@ -181,44 +183,49 @@ struct QuantisedTile {
       const std::byte* record = w;
       for (index_t i = 0; i < records; ++i, record += P::kRecordBytes) {
         for (int s = 0; s < P::kBlocks; ++s) {
-          BlockSums<P, R> sums;
           HEADWISE_UNROLL
-          for (int r = 0; r < R; ++r) {
-            Vi start[2] = {splat_int(0), splat_int(0)};
-            if constexpr (P::kShift >= 0) {
-              start[0] = splat_int(kGroups == 1 ? row[r]->minus_sum : row[r]->minus_low_sum);
-              start[1] = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(sub(splat_int(row[r]->minus_sum), start[0]));
-              start[0] = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(start[0]);
-            }
-            HEADWISE_UNROLL
-            for (int g = 0; g < kGroups; ++g)
-              HEADWISE_UNROLL
-              for (int v = 0; v < kByteVectors; ++v) sums.value[g][r][v] = start[g];
-          }
-          add_quads<P, R, 0>(record, s, v0, row, sums);
-          add_quads<P, R, 1>(record, s, v0, row, sums);
-          add_quads<P, R, 2>(record, s, v0, row, sums);
-          add_quads<P, R, 3>(record, s, v0, row, sums);
-          HEADWISE_UNROLL
-          for (int g = 0; g < kGroups; ++g)
-            HEADWISE_UNROLL
-            for (int v = 0; v < kByteVectors; ++v) {
-              const Vf scale = P::scale(record, s, g, v0 + v);
-              HEADWISE_UNROLL
-              for (int r = 0; r < R; ++r)
-                acc[r][v] = fma(to_float(sums.value[g][r][v]), mul(scale, splat(row[r]->scale)), acc[r][v]);
-              if constexpr (P::kMinimums) {
-                const Vf minimum = P::minimum(record, s, g, v0 + v);
-                HEADWISE_UNROLL
-                for (int r = 0; r < R; ++r) acc[r][v] = fma(minimum, splat(group_sum<kGroups>(*row[r], g)), acc[r][v]);
-              }
-            }
+          for (int g = 0; g < P::kGroups; ++g) add_group<R>(record, s, g, v0, row, acc);
           HEADWISE_UNROLL
           for (int r = 0; r < R; ++r) ++row[r];
           ahead.step();
         }
       }
       end_tile(acc, out, rows, column);
+    }
+  }
+
+  // Group g of block s.
+  template <int R>
+  HEADWISE_HOT static void add_group(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&row)[R],
+                                     Vf (&acc)[R][kByteVectors]) {
+    GroupSums<R> sums;
+    HEADWISE_UNROLL
+    for (int r = 0; r < R; ++r) {
+      Vi start = splat_int(0);
+      if constexpr (P::kShift >= 0) {
+        if (P::kGroups == 1)
+          start = splat_int(row[r]->minus_sum);
+        else
+          start = splat_int(g == 0 ? row[r]->minus_low_sum : row[r]->minus_sum - row[r]->minus_low_sum);
+        start = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(start);
+      }
+      HEADWISE_UNROLL
+      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = start;
+    }
+    add_quads<P, R, 0>(record, s, g, v0, row, sums);
+    add_quads<P, R, 1>(record, s, g, v0, row, sums);
+    add_quads<P, R, 2>(record, s, g, v0, row, sums);
+    add_quads<P, R, 3>(record, s, g, v0, row, sums);
+    HEADWISE_UNROLL
+    for (int v = 0; v < kByteVectors; ++v) {
+      const Vf scale = P::scale(record, s, g, v0 + v);
+      HEADWISE_UNROLL
+      for (int r = 0; r < R; ++r) acc[r][v] = fma(to_float(sums.value[r][v]), mul(scale, splat(row[r]->scale)), acc[r][v]);
+      if constexpr (P::kMinimums) {
+        const Vf minimum = P::minimum(record, s, g, v0 + v);
+        HEADWISE_UNROLL
+        for (int r = 0; r < R; ++r) acc[r][v] = fma(minimum, splat(group_sum<P::kGroups>(*row[r], g)), acc[r][v]);
+      }
     }
   }
 };

@@ -253,23 +253,23 @@ HEADWISE_KERNEL void quantise_rows(const float* x, index_t stride, index_t row_b
         largest = max(largest, abs(value[v]));
         poison = fma(value[v], zero(), poison);  // NaN if any is not finite
       }
-      const float most = max_lane(largest), bad = sum(poison);
-      const bool usable = bad == 0.0f && most >= 0x1p-100f;
-      to->scale = bad == 0.0f ? (usable ? most / 127.0f : 0.0f) : std::numeric_limits<float>::quiet_NaN();
-      const Vf inverse = splat(usable ? 127.0f / most : 0.0f);
-      std::int32_t low = 0, all = 0;
-      if (usable) {
-        HEADWISE_UNROLL
-        for (int v = 0; v < kVectors; ++v) {
-          const Vi q = to_int(mul(value[v], inverse));
-          store_narrow(to->values + v * kLanes, q);
-          const std::int32_t part = sum(q);
-          if (v * kLanes < 16) low += part;
-          all += part;
-        }
-      } else {
-        std::memset(to->values, 0, sizeof to->values);
+      const float most = max_lane(largest);
+      const bool finite = !any(is_nan(poison));
+      if (!finite || most < 0x1p-100f) {
+        *to = {};
+        if (!finite) to->scale = to->scaled_sum = std::numeric_limits<float>::quiet_NaN();
+        continue;
       }
+      const Vf inverse = splat(127.0f / most);
+      Vi sums = splat_int(0);  // of values 0..15 in the low halves, of 16..31 in the high halves
+      HEADWISE_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        const Vi q = to_int(mul(value[v], inverse));
+        store_narrow(to->values + v * kLanes, q);
+        sums = add(sums, v * kLanes < 16 ? q : shift_left_int<16>(q));
+      }
+      const std::int32_t both = sum(sums), low = static_cast<std::int16_t>(both & 0xFFFF), all = low + ((both - low) >> 16);
+      to->scale = most / 127.0f;
       to->scaled_sum = to->scale * static_cast<float>(all);
       to->minus_sum = -all;
       to->minus_low_sum = -low;

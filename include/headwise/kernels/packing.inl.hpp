@@ -24,7 +24,7 @@ inline f16 read_f16(const std::uint8_t* p) noexcept {
 }
 
 // Nibbles of 16 bytes: the low ones are values 0..15, the high ones 16..31; the fifth bits come from `high`.
-inline void read_nibbles(const std::uint8_t* from, std::uint32_t high, std::uint8_t* out) noexcept {
+inline void read_nibbles(const std::uint8_t* __restrict from, std::uint32_t high, std::uint8_t* __restrict out) noexcept {
   for (int i = 0; i < 16; ++i) {
     out[i] = static_cast<std::uint8_t>((from[i] & 15) | (high >> i & 1u) << 4);
     out[i + 16] = static_cast<std::uint8_t>(from[i] >> 4 | (high >> (i + 16) & 1u) << 4);
@@ -149,36 +149,27 @@ inline void widen_record(DType type, const Record& record, float* out) noexcept 
   }
 }
 
-// wide: one block as bytes, [8 quads][32 outputs][4]. Writes its planes.
-inline void write_planes(const PackedLayout& layout, const std::uint8_t* wide, std::uint8_t* to) noexcept {
+// wide: one block as bytes, [8 quads][32 outputs][4]. Writes its planes, whose loops are of the kind that compilers vectorise.
+inline void write_planes(const PackedLayout& layout, const std::uint8_t* __restrict wide, std::uint8_t* __restrict to) noexcept {
   if (layout.nibbles < 0 && layout.twos < 0) {
     std::memcpy(to, wide, 1024);
     return;
   }
   int used = 0;  // bits that went into planes already
   if (layout.nibbles >= 0) {
-    std::uint8_t* plane = to + layout.nibbles;
-    for (int i = 0; i < 512; ++i) plane[i] = static_cast<std::uint8_t>((wide[i] & 15) | wide[i + 512] << 4);
+    for (int i = 0; i < 512; ++i) to[layout.nibbles + i] = static_cast<std::uint8_t>((wide[i] & 15) | wide[i + 512] << 4);
     used = 4;
   }
   if (layout.twos >= 0) {
-    for (int p = 0; p < 2; ++p) {
-      std::uint8_t* plane = to + layout.twos + p * 128;
-      const std::uint8_t* w = wide + p * 512;
-      for (int i = 0; i < 128; ++i)
-        plane[i] = static_cast<std::uint8_t>((w[i] >> used & 3) | (w[i + 128] >> used & 3) << 2 | (w[i + 256] >> used & 3) << 4 |
-                                             (w[i + 384] >> used & 3) << 6);
-    }
+    for (int p = 0; p < 2; ++p)
+      for (int j = 0; j < 4; ++j)
+        for (int i = 0; i < 128; ++i)
+          to[layout.twos + p * 128 + i] |= static_cast<std::uint8_t>((wide[p * 512 + j * 128 + i] >> used & 3) << (2 * j));
     used += 2;
   }
-  if (layout.ones >= 0) {
-    std::uint8_t* plane = to + layout.ones;
-    for (int i = 0; i < 128; ++i) {
-      int bits = 0;
-      for (int q = 0; q < 8; ++q) bits |= (wide[q * 128 + i] >> used & 1) << q;
-      plane[i] = static_cast<std::uint8_t>(bits);
-    }
-  }
+  if (layout.ones >= 0)
+    for (int q = 0; q < 8; ++q)
+      for (int i = 0; i < 128; ++i) to[layout.ones + i] |= static_cast<std::uint8_t>((wide[q * 128 + i] >> used & 1) << q);
 }
 
 // One quant of a block: quad q, byte i = 4 * output + k % 4.
@@ -197,8 +188,26 @@ inline std::uint8_t read_plane(const PackedLayout& layout, const std::uint8_t* f
   return static_cast<std::uint8_t>(out);
 }
 
+// Q4_0 and Q4_1 keep the nibbles of values i and i + 16 in one byte, as the packed form does: only their order changes.
+inline void pack_nibbles(DType type, std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
+  const index_t bytes = block_size(type).bytes;
+  const bool minimums = type == DType::q4_1;
+  std::uint8_t* quants = to + (minimums ? 128 : 64);
+  if (rows.size() < static_cast<std::size_t>(kPanel)) {
+    std::memset(to, 0, minimums ? 128 : 64);
+    std::memset(quants, minimums ? 0 : 0x88, 512);
+  }
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    const std::byte* from = rows[n] + r * bytes;
+    std::memcpy(to + 2 * n, from, 2);
+    if (minimums) std::memcpy(to + 64 + 2 * n, from + 2, 2);
+    for (int q = 0; q < 4; ++q) std::memcpy(quants + q * 128 + n * 4, from + bytes - 16 + 4 * q, 4);
+  }
+}
+
 // Packs record `r` of up to 32 rows.
 inline void pack_record(DType type, std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
+  if (type == DType::q4_0 || type == DType::q4_1) return pack_nibbles(type, rows, r, to);
   const PackedLayout layout = packed_layout(type);
   std::memset(to, 0, static_cast<std::size_t>(layout.bytes()));
   std::uint8_t wide[8][1024];
@@ -285,6 +294,10 @@ HEADWISE_INLINE void pack_panels(DType type, std::span<const std::byte* const> r
 
 HEADWISE_INLINE void widen_row(DType type, const std::byte* file_row, index_t cols, float* out) {
   const BlockSize block = block_size(type);
+  if (type == DType::f32) {
+    std::memcpy(out, file_row, static_cast<std::size_t>(cols) * 4);
+    return;
+  }
   if (!is_quantised(type)) {
     for (index_t k = 0; k < cols; ++k) out[k] = detail::read_plain(type, file_row + k * block.bytes);
     return;

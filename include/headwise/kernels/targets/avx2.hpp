@@ -72,6 +72,7 @@ HEADWISE_HOT Vf scale(Vf a, Vf n) {
   return {_mm256_mul_ps(_mm256_mul_ps(a.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
 }
 
+HEADWISE_HOT Vi add(Vi a, Vi b) { return {_mm256_add_epi32(a.v, b.v)}; }
 HEADWISE_HOT Vi sub(Vi a, Vi b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {_mm256_and_si256(a.v, _mm256_set1_epi32(bits))}; }
 template <int N>

@@ -61,6 +61,7 @@ HEADWISE_HOT Vf to_float(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
 HEADWISE_HOT Vi to_int(Vf a) { return {_mm512_cvtps_epi32(a.v)}; }
 HEADWISE_HOT Vf scale(Vf a, Vf n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
+HEADWISE_HOT Vi add(Vi a, Vi b) { return {_mm512_add_epi32(a.v, b.v)}; }
 HEADWISE_HOT Vi sub(Vi a, Vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(bits))}; }
 template <int N>

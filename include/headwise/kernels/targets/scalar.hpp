@@ -103,6 +103,7 @@ HEADWISE_HOT Vf scale(Vf a, Vf n) {
   return a;
 }
 
+HEADWISE_HOT Vi add(Vi a, Vi b) { return {a.v + b.v}; }
 HEADWISE_HOT Vi sub(Vi a, Vi b) { return {a.v - b.v}; }
 HEADWISE_HOT Vi and_int(Vi a, std::int32_t bits) { return {a.v & bits}; }
 template <int N>

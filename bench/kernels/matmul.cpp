@@ -2,12 +2,11 @@
 // times t = 1, 8, 64, 512 rows as the best of many repetitions, beside a loop of multiply-adds of the same minute (its peak) and a loop
 // that reads memory. One thread.
 //
-//   matmul_bench [--types q4_1,f32] [--shapes 576x1536,4096x4096] [--rows 1,8,512] [--target avx512_vnni] [--seconds 0.3]
+//   bench_matmul [--types q4_1,f32] [--shapes 576x1536,4096x4096] [--rows 1,8,512] [--target avx512_vnni] [--seconds 0.3]
 //
 // t = 1 and 8 rotate through copies of the weights of 256 MiB in all, so that they come from memory; larger t use one copy.
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -52,16 +51,16 @@ Options parse(int argc, char** argv) {
     else if (key == "--rows") out.rows = split(value);
     else if (key == "--target") out.target = value;
     else if (key == "--seconds") out.seconds = std::stod(value);
-    else fail("matmul_bench", "--types, --shapes, --rows, --target or --seconds", quoted(key));
+    else fail("bench_matmul", "--types, --shapes, --rows, --target or --seconds", quoted(key));
   }
-  if (argc % 2 == 0) fail("matmul_bench", "a value after each option", quoted(std::string_view(argv[argc - 1])));
+  if (argc % 2 == 0) fail("bench_matmul", "a value after each option", quoted(std::string_view(argv[argc - 1])));
   return out;
 }
 
 DType type_named(const std::string& name) {
   for (const DType type : test::kWeightTypes)
     if (name_of(type) == name) return type;
-  fail("matmul_bench", "a weight type", quoted(name));
+  fail("bench_matmul", "a weight type", quoted(name));
 }
 
 // Shared: packed copies of one matrix of outputs that repeat every 64 rows of a file, so that making it is quick.
@@ -114,7 +113,7 @@ void measure(const Options& options, const Table& kernels, DType type, index_t k
     };
     run();
     const double error = check(weights, x, y, t, n, k);
-    if (!(error < 2e-5)) fail("matmul_bench", concat(name_of(type), ": wrong result, relative error ", error));
+    if (!(error < 2e-5)) fail("bench_matmul", concat(name_of(type), ": wrong result, relative error ", error));
     double best = 1e30, peak = 0;
     const auto start = bench::now();
     do {
@@ -143,7 +142,7 @@ int main(int argc, char** argv) try {
               bench::f32_peak(kernels.target) * 1e-9, bench::int8_peak(kernels.target) * 1e-9, bench::read_bandwidth() * 1e-9);
   for (const std::string& shape : options.shapes) {
     const std::size_t cross = shape.find('x');
-    if (cross == std::string::npos) fail("matmul_bench", "a shape like 4096x4096 (k x n)", quoted(shape));
+    if (cross == std::string::npos) fail("bench_matmul", "a shape like 4096x4096 (k x n)", quoted(shape));
     for (const std::string& type : options.types)
       measure(options, kernels, type_named(type), std::stoll(shape.substr(0, cross)), std::stoll(shape.substr(cross + 1)));
   }
