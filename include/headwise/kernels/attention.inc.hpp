@@ -70,11 +70,7 @@ HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser&
   const index_t stride = a.layout.value_stride();
   float* out = g.out + first * stride;
   score_tile<R>(a, score, t, block);
-  bool whole = true;
-  for (int r = 0; r < R; ++r) {
-    whole = whole && t.mask[r] == kAllKeys;
-    mask_row(t.scores + r * kKeyBlock, t.mask[r]);
-  }
+  for (int r = 0; r < R; ++r) mask_row(t.scores + r * kKeyBlock, t.mask[r]);
   if constexpr (std::is_same_v<Normaliser, Softmax>) {
     absorb_softmax<R>(t.scores, g.max + first, g.sums + first * kLanes, out, stride);
   } else {
@@ -86,12 +82,21 @@ HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser&
       g.sum[first + r] = row.sum;
     }
   }
-  if (!whole && block.finite < 0) block.finite = all_finite(block.values, kKeyBlock * stride);
-  if (whole || block.finite > 0) {
-    weigh_values<R>(t.scores, block.values, stride, out);
+  const Span span = span_of(t.some);
+  bool alike = (t.some >> span.begin) == kAllKeys >> (kKeyBlock - (span.end - span.begin));
+  for (int r = 0; r < t.count; ++r) alike = alike && t.mask[r] == t.some;
+  // Rows that do not see all of the span weigh the rest by 0, and 0 times NaN or infinity is NaN.
+  if (!alike && block.finite < 0) block.finite = all_finite(block.values, kKeyBlock * stride);
+  if (alike || block.finite > 0) {
+    if (fetches<R>(block)) {
+      weigh_values<R, true>(t.scores, block.values, span, stride, out, block.ahead);
+    } else {
+      weigh_values<R, false>(t.scores, block.values, span, stride, out, 0);
+    }
   } else {
-    for (int r = 0; r < R; ++r) weigh_visible(t.scores + r * kKeyBlock, t.mask[r], block.values, stride, out + r * stride);
+    for (int r = 0; r < t.count; ++r) weigh_visible(t.scores + r * kKeyBlock, t.mask[r], block.values, stride, out + r * stride);
   }
+  block.ahead = 0;
 }
 
 // max, sum and out of the group's rows over the entries of one segment.
@@ -108,18 +113,20 @@ HEADWISE_KERNEL void run_segment(const Attend& a, const Score& score, const Norm
   const index_t end = (segment + 1) * blocks < last_seen ? (segment + 1) * blocks : last_seen;
   for (index_t b = begin; b < end; ++b) {
     Block block = block_of(a, b, a.kv_head);
+    const std::byte* next = b + 1 < end ? a.pages[b + 1 - a.first_block] : nullptr;
+    if (next != nullptr && block.keys != nullptr)
+      block.ahead = reinterpret_cast<const float*>(next + a.layout.key_offset(a.kv_head)) - block.keys;
     index_t token = -1;
     std::uint64_t mask = 0;
     for (index_t i = 0; i < g.rows;) {
       const int tile = tile_rows(i, g.rows);
-      Tile t{g.row + i, static_cast<int>(g.rows - i < tile ? g.rows - i : tile), g.q + i * a.layout.key_dim, g.scores, {}};
-      std::uint64_t some = 0;
+      Tile t{g.row + i, static_cast<int>(g.rows - i < tile ? g.rows - i : tile), g.q + i * a.layout.key_dim, g.scores, {}, 0};
       for (int r = 0; r < t.count; ++r) {
         if (t.row[r].token != token) mask = visible_keys(a, token = t.row[r].token, b);
         t.mask[r] = mask;
-        some |= mask;
+        t.some |= mask;
       }
-      if (some != 0) {  // a row that sees nothing here would add zeros: leaving out the tile changes no bit
+      if (t.some != 0) {  // a row that sees nothing here would add zeros: leaving out the tile changes no bit
         switch (tile) {
           case 1: step<1>(a, score, normaliser, g, i, t, block); break;
           case 2: step<2>(a, score, normaliser, g, i, t, block); break;
@@ -297,7 +304,7 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
         const index_t kv_head = head / a.heads, group_end = (kv_head + 1) * a.heads;
         QueryRow row[kTileRows];
         const int tile = tile_rows(head, group_end);
-        Tile t{row, static_cast<int>(group_end - head < tile ? group_end - head : tile), q, scores, {}};
+        Tile t{row, static_cast<int>(group_end - head < tile ? group_end - head : tile), q, scores, {}, 0};
         for (int r = 0; r < t.count; ++r) row[r] = query_row(a, token, head + r);
         if (pass == 0) pack_rows(row, t.count, tile, a.layout.key_dim, q);
         for (index_t i = 0; i < t.count * stride; i += kLanes) store(out + i, zero());
@@ -314,6 +321,7 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
             continue;
           }
           for (int r = 0; r < t.count; ++r) t.mask[r] = mask;
+          t.some = mask;
           switch (tile) {
             case 1: score_rows<1>(a, score, t, block, part, view.count); break;
             case 2: score_rows<2>(a, score, t, block, part, view.count); break;

@@ -1,7 +1,8 @@
 // One step of attention: a tile of up to 8 query rows against a block of 64 entries. Included once for each target.
 //
 // The arithmetic of a row is the same in tiles of 1, 2, 4 and 8 rows: scores and outputs are chains of fma over the key dimension and
-// over the entries, both ascending, in lanes of entries and of value columns.
+// over the entries, both ascending, in lanes of entries and of value columns. An entry that a row does not see has the weight 0 and
+// adds nothing to any chain, so entries that no row of the tile sees are left out.
 
 inline constexpr int kTileRows = 8;
 inline constexpr int kRegisterRows = kLanes == 16 ? 8 : 4;     // rows whose accumulators fit the registers
@@ -13,8 +14,10 @@ inline constexpr float kLowest = -std::numeric_limits<float>::max();
 // ---- products ----
 
 // c[r][j] = scale sum_d a[r][d] b[d][j], or c[r][j] + sum_d, for R rows and N vectors of columns. a[r][d] is at a + r RowStep + d Step.
-template <int R, int N, int RowStep, int Step, bool Accumulate>
-HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, Vf scale) {
+// With Fetch, what lies `ahead` of b in memory is fetched meanwhile.
+template <int R, int N, int RowStep, int Step, bool Accumulate, bool Fetch>
+HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, Vf scale,
+                          [[maybe_unused]] index_t ahead) {
   Vf acc[R][N];
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -25,6 +28,10 @@ HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, inde
     Vf x[N];
     HEADWISE_UNROLL
     for (int n = 0; n < N; ++n) x[n] = load(b + n * kLanes);
+    if constexpr (Fetch) {
+      HEADWISE_UNROLL
+      for (int n = 0; n < N; ++n) prefetch_l2(b + ahead + n * kLanes);
+    }
     HEADWISE_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vf y = splat(a[r * RowStep]);
@@ -42,32 +49,43 @@ HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, inde
 }
 
 // Columns [0, cols), a multiple of kLanes, in strips of N vectors, then of fewer.
-template <int R, int N, int RowStep, int Step, bool Accumulate>
-HEADWISE_HOT void strips(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, index_t cols, Vf scale) {
+template <int R, int N, int RowStep, int Step, bool Accumulate, bool Fetch>
+HEADWISE_HOT void strips(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, index_t cols, Vf scale,
+                         index_t ahead) {
   index_t j = 0;
-  for (; j + N * kLanes <= cols; j += N * kLanes) product<R, N, RowStep, Step, Accumulate>(a, b + j, b_stride, depth, c + j, c_stride, scale);
+  for (; j + N * kLanes <= cols; j += N * kLanes)
+    product<R, N, RowStep, Step, Accumulate, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, scale, ahead);
   if constexpr (N > 1) {
-    if (j < cols) strips<R, N / 2, RowStep, Step, Accumulate>(a, b + j, b_stride, depth, c + j, c_stride, cols - j, scale);
+    if (j < cols) strips<R, N / 2, RowStep, Step, Accumulate, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, cols - j, scale, ahead);
   }
 }
 
 template <int R>
 inline constexpr int kStrip = kAccumulators / R < kKeyVectors ? kAccumulators / R : kKeyVectors;
 
-// scores (R, 64) = scale q k; q is packed (key_dim, R), keys (key_dim, 64).
-template <int R>
-HEADWISE_KERNEL void dot_scores(const float* q, const float* keys, index_t key_dim, float scale, float* scores) {
+// Entries [begin, end) of a block.
+struct Span {
+  int begin, end;
+};
+HEADWISE_HOT Span span_of(std::uint64_t mask) { return {std::countr_zero(mask), 64 - std::countl_zero(mask)}; }
+
+// scores (R, 64) = scale q k where the span is; q is packed (key_dim, R), keys (key_dim, 64).
+template <int R, bool Fetch>
+HEADWISE_KERNEL void dot_scores(const float* q, const float* keys, index_t key_dim, Span span, float scale, float* scores, index_t ahead) {
   constexpr int rows = R < kRegisterRows ? R : kRegisterRows;
+  const int begin = span.begin / kLanes * kLanes, end = (span.end + kLanes - 1) / kLanes * kLanes;
   for (int r = 0; r < R; r += rows)
-    strips<rows, kStrip<rows>, 1, R, false>(q + r, keys, kKeyBlock, key_dim, scores + r * kKeyBlock, kKeyBlock, kKeyBlock, splat(scale));
+    strips<rows, kStrip<rows>, 1, R, false, Fetch>(q + r, keys + begin, kKeyBlock, key_dim, scores + r * kKeyBlock + begin, kKeyBlock,
+                                                   end - begin, splat(scale), ahead);
 }
 
-// out (R, stride) += weights (R, 64) values (64, stride)
-template <int R>
-HEADWISE_KERNEL void weigh_values(const float* weights, const float* values, index_t stride, float* out) {
+// out (R, stride) += weights (R, 64) values (64, stride), entries of the span
+template <int R, bool Fetch>
+HEADWISE_KERNEL void weigh_values(const float* weights, const float* values, Span span, index_t stride, float* out, index_t ahead) {
   constexpr int rows = R < kRegisterRows ? R : kRegisterRows;
   for (int r = 0; r < R; r += rows)
-    strips<rows, kStrip<rows>, kKeyBlock, 1, true>(weights + r * kKeyBlock, values, stride, kKeyBlock, out + r * stride, stride, stride, zero());
+    strips<rows, kStrip<rows>, kKeyBlock, 1, true, Fetch>(weights + r * kKeyBlock + span.begin, values + span.begin * stride, stride,
+                                                          span.end - span.begin, out + r * stride, stride, stride, zero(), ahead);
 }
 
 // The same for one row and the entries in `mask`, so that a NaN or an infinity of another entry (0 times NaN) stays out.
@@ -95,8 +113,16 @@ struct Block {
   index_t number;
   const float* keys;
   const float* values;
-  int finite = -1;  // whether all values are: not known yet, no, yes
+  index_t ahead = 0;  // floats from here to the same place of the block that comes next, which the first tile fetches
+  int finite = -1;    // whether all values are: not known yet, no, yes
 };
+
+// Fetching ahead feeds wide tiles at three times the rate from memory; a single row is too short of load slots, and the CPU's own
+// prefetching keeps up with it.
+template <int R>
+HEADWISE_HOT bool fetches(const Block& block) {
+  return R > 1 && block.ahead != 0;
+}
 
 // R rows of a tile; rows behind `count` are padding that sees nothing.
 struct Tile {
@@ -105,6 +131,7 @@ struct Tile {
   const float* q;  // (key_dim, R)
   float* scores;   // (R, 64)
   std::uint64_t mask[kTileRows];
+  std::uint64_t some;  // what any row sees; not 0
 };
 
 HEADWISE_HOT std::uint64_t visible_keys(const Attend& a, index_t token, index_t block) {
@@ -133,9 +160,9 @@ HEADWISE_KERNEL void add_alibi(float* scores, float slope, index_t distance) {
 // Reads the bias from the first to the last visible entry only.
 HEADWISE_KERNEL void add_bias(float* scores, const float* bias, std::uint64_t mask) {
   if (mask == 0) return;
-  const int begin = std::countr_zero(mask), end = 64 - std::countl_zero(mask);
-  for (int j = begin; j < end; j += kLanes) {
-    const int n = end - j < kLanes ? end - j : kLanes;
+  const Span span = span_of(mask);
+  for (int j = span.begin; j < span.end; j += kLanes) {
+    const int n = span.end - j < kLanes ? span.end - j : kLanes;
     store(scores + j, add(load(scores + j, n), load(bias + j, n)), n);
   }
 }
@@ -149,7 +176,12 @@ HEADWISE_HOT void score_tile(const Attend& a, const Score& score, const Tile& t,
     score.tile(view);
     for (int i = t.count * static_cast<int>(kKeyBlock); i < R * kKeyBlock; ++i) t.scores[i] = 0.0f;
   } else {
-    dot_scores<R>(t.q, block.keys, a.layout.key_dim, a.scale, t.scores);
+    const Span span = span_of(t.some);
+    if (fetches<R>(block)) {
+      dot_scores<R, true>(t.q, block.keys, a.layout.key_dim, span, a.scale, t.scores, block.ahead);
+    } else {
+      dot_scores<R, false>(t.q, block.keys, a.layout.key_dim, span, a.scale, t.scores, 0);
+    }
   }
   if (a.soft_cap != 0.0f) cap_scores(t.scores, R, a.soft_cap);
   if (a.alibi != nullptr) {
