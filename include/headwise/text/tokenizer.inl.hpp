@@ -182,7 +182,7 @@ HEADWISE_INLINE bool Tokenizer::has_token(std::int32_t id) const noexcept {
   return parts_->text_of(id, text);
 }
 
-HEADWISE_INLINE bool Tokenizer::is_special(std::int32_t id) const noexcept { return parts_->added.is_special(id); }
+HEADWISE_INLINE bool Tokenizer::is_special(std::int32_t id) const noexcept { return parts_->is_special(id); }
 HEADWISE_INLINE std::int64_t Tokenizer::vocab_size() const noexcept { return parts_->id_limit; }
 HEADWISE_INLINE const SpecialTokenIds& Tokenizer::special() const noexcept { return parts_->special; }
 

@@ -30,12 +30,14 @@ struct TokenizerParts {
   TokenizerModel model = WordLevel("", "tokenizer");
   PostProcessor post_processor;
   std::vector<DecoderStep> decoder;
+  std::shared_ptr<const std::vector<TokenType>> control_types;  // SentencePiece's; special tokens that no text becomes
   SpecialTokenIds special;
   std::int64_t id_limit = 0;  // the largest id + 1
 
   /// The token's text: an added token's, or the vocabulary's. False when there is no such token.
   bool text_of(std::int32_t id, std::string_view& out) const noexcept;
   std::int32_t id_of(std::string_view token) const noexcept;
+  bool is_special(std::int32_t id) const noexcept;
   /// Sets `id_limit`. Errors: the special tokens or the template have an id without a token.
   void finish();
 };

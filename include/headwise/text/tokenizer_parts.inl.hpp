@@ -20,6 +20,11 @@ HEADWISE_INLINE std::int32_t TokenizerParts::id_of(std::string_view token) const
   return vocabulary.find(token);
 }
 
+HEADWISE_INLINE bool TokenizerParts::is_special(std::int32_t id) const noexcept {
+  const bool listed = control_types && id >= 0 && static_cast<std::size_t>(id) < control_types->size();
+  return added.is_special(id) || (listed && (*control_types)[static_cast<std::size_t>(id)] == TokenType::control);
+}
+
 HEADWISE_INLINE void TokenizerParts::finish() {
   id_limit = static_cast<std::int64_t>(vocabulary.id_limit());
   for (const AddedToken& token : added.tokens()) id_limit = std::max<std::int64_t>(id_limit, std::int64_t{token.id} + 1);

@@ -20,7 +20,7 @@ class Unigram {
     std::int32_t unk = -1;
     bool byte_fallback = false;
     bool fuse_unk = true;        // neighbouring unknown characters are one token
-    bool single_precision = false;  // sums in float, as sentencepiece has them, instead of double
+    bool single_precision = false;  // sums are kept in float, as sentencepiece does, not in double
     std::optional<double> least_score;  // that of the least likely token
   };
   /// `scores` by id; `usable` says which tokens text may become. Errors: no token; a score that is not finite.

@@ -26,7 +26,7 @@ HEADWISE_INLINE Unigram::Unigram(const Vocabulary& vocabulary, std::vector<doubl
   for (std::size_t id = 0; id < scores_.size(); ++id) {
     if (!vocabulary.contains(static_cast<std::int64_t>(id))) continue;
     if (!std::isfinite(scores_[id])) fail(where, concat("the score of ", hw::quoted(vocabulary.text(static_cast<std::int64_t>(id))), " is not finite"));
-    if (!usable[id]) continue;
+    if (!usable[id] || vocabulary.find(vocabulary.text(static_cast<std::int64_t>(id))) != static_cast<std::int32_t>(id)) continue;
     least = std::min(least, scores_[id]);
     entries.push_back({vocabulary.text(static_cast<std::int64_t>(id)), static_cast<std::int32_t>(id)});
   }
@@ -75,19 +75,18 @@ void Unigram::search(std::string_view piece, std::vector<Token>& out) const {
   constexpr std::uint32_t kNowhere = 0xFFFFFFFF;
   using Best = detail::BestPath<Score>;
   std::vector<Best> best(piece.size() + 1, Best{0, kNowhere, -1});  // of the divisions that end at each byte
-  const auto reach = [&](std::size_t begin, std::size_t end, Score score, std::int32_t id) {
+  const auto reach = [&](std::size_t begin, std::size_t end, double sum, std::int32_t id) {
     Best& there = best[end];
-    const Score sum = best[begin].score + score;
-    if (there.begin == kNowhere || sum > there.score) there = {sum, static_cast<std::uint32_t>(begin), id};
+    if (there.begin == kNowhere || sum > there.score) there = {static_cast<Score>(sum), static_cast<std::uint32_t>(begin), id};
   };
   for (std::size_t at = 0; at < piece.size();) {
     const std::size_t size = utf8_size(piece[at]);
     bool single = false;
     trie_.prefixes(piece.substr(at), [&](std::size_t n, std::int32_t id) {
-      reach(at, at + n, static_cast<Score>(scores_[static_cast<std::size_t>(id)]), id);
+      reach(at, at + n, best[at].score + scores_[static_cast<std::size_t>(id)], id);
       single = single || n == size;
     });
-    if (!single) reach(at, at + size, static_cast<Score>(unknown_score_), -1);
+    if (!single) reach(at, at + size, static_cast<Score>(best[at].score + static_cast<Score>(unknown_score_)), -1);
     at += size;
   }
   for (std::size_t end = piece.size(); end > 0;) {
