@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "headwise/text/jinja_objects.hpp"
+#include "headwise/text/jinja_text.inl.hpp"
 
 namespace hw::jinja {
 namespace detail {

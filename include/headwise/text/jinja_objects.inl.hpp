@@ -1,5 +1,6 @@
 #pragma once
 #include "headwise/text/jinja_objects.hpp"
+#include "headwise/text/jinja_text.inl.hpp"
 
 namespace hw::jinja {
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "headwise/text/jinja_objects.hpp"
+#include "headwise/text/jinja_text.inl.hpp"
 
 namespace hw::jinja {
 namespace detail {
