@@ -21,7 +21,7 @@ class Block {
 
   void forward(const Frame& f, int entry, const States<State>& states) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (std::get<I>(members_).forward(f, TapPoint{TapPoint::sublayer, entry, static_cast<int>(I)}, part<I>(f, states)), ...);
+      (std::get<I>(members_).forward(f, TapPoint{TapPoint::after_sublayer, entry, static_cast<int>(I)}, part<I>(f, states)), ...);
     }(std::index_sequence_for<Members...>());
   }
 

@@ -2,6 +2,7 @@
 // BERT, with the heads that its published classes have.                                                           arXiv:1810.04805
 
 #include "headwise/families/common.hpp"
+#include "headwise/families/zoo.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/attention/attention.hpp"
 #include "headwise/models/stack.hpp"
@@ -107,3 +108,7 @@ struct Bert {
 };
 
 }  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(Bert)
+}

@@ -70,3 +70,7 @@ struct Gemma3 {
 };
 
 }  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(Gemma3)
+}

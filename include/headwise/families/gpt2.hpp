@@ -2,6 +2,7 @@
 // GPT-2: learned positions, LayerNorm, fused transposed qkv.
 
 #include "headwise/families/common.hpp"
+#include "headwise/families/zoo.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/attention/attention.hpp"
 #include "headwise/models/stack.hpp"
@@ -64,3 +65,7 @@ struct Gpt2 {
 };
 
 }  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(Gpt2)
+}

@@ -1,8 +1,9 @@
 #pragma once
 // Llama 1 to 3.x, and the many checkpoints published under its model_type (SmolLM2, TinyLlama, Vicuna, ...).   arXiv:2302.13971
 
-#include "headwise/families/gguf_names.hpp"
 #include "headwise/families/common.hpp"
+#include "headwise/families/gguf_names.hpp"
+#include "headwise/families/zoo.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/attention/attention.hpp"
 #include "headwise/models/stack.hpp"
@@ -74,3 +75,7 @@ struct Llama {
 };
 
 }  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(Llama)
+}

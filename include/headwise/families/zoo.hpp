@@ -29,6 +29,18 @@ struct LoadOptions {
 template <class Family>
 std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options);
 
+/// At the end of a stock family's file: against headwise::compiled its instance is in the library. A program's own family includes
+/// headwise/families/build_model.hpp.
+#if defined(HEADWISE_COMPILED) && !defined(HEADWISE_SOURCE)
+#define HEADWISE_STOCK_FAMILY(Family) \
+  extern template std::unique_ptr<Model> build_model<families::Family>(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
+#elif defined(HEADWISE_SOURCE)
+#define HEADWISE_STOCK_FAMILY(Family) \
+  template std::unique_ptr<Model> build_model<families::Family>(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
+#else
+#define HEADWISE_STOCK_FAMILY(Family)
+#endif
+
 /// The known families, by the `model_type` of a configuration.
 ///
 ///     auto zoo = hw::Zoo{}.add<hw::families::Llama>().add<MyFamily>();
@@ -69,5 +81,6 @@ class Zoo {
 }  // namespace hw
 
 #if HEADWISE_DEFINITIONS
+#include "headwise/families/build_model.hpp"
 #include "headwise/families/zoo.inl.hpp"
 #endif

@@ -1,0 +1,101 @@
+// Continues a prompt, answers a question, or scores a text.
+//
+//   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--score] [--json]
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "headwise/auto.hpp"
+#include "support/program.hpp"
+
+namespace {
+
+struct Arguments {
+  std::string model, prompt, ids, question, weights;
+  int threads = 0;
+  bool ignore_eos = false, score = false, json = false, explain = false;
+  hw::GenerateOptions options;
+};
+
+int run(Arguments a) {
+  hw::LoadOptions load;
+  load.threads = a.threads;
+  load.progress = program::progress_bar("loading");
+  if (!a.weights.empty()) load.weights = hw::quantise_target(a.weights, "--weights");
+  const auto start = std::chrono::steady_clock::now();
+  const hw::TextModel model = hw::load(a.model, load);
+  const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (a.explain) std::cerr << model.model().explain();
+
+  const std::vector<std::int32_t> ids = !a.ids.empty()        ? program::parse_ids(a.ids)
+                                        : !a.question.empty() ? model.encode_chat({hw::ChatMessage{"user", a.question}})
+                                                              : model.encode(a.prompt);
+  if (a.score) {
+    const hw::Score score = hw::score(model.model(), ids);
+    if (a.json) {
+      std::cout << hw::Json::object({{"nll", score.mean_nll}, {"tokens", score.per_token.size()}, {"load_s", load_s}}).dump() << '\n';
+    } else {
+      std::cout << "mean negative log likelihood " << score.mean_nll << " nats over " << score.per_token.size() << " tokens\n";
+    }
+    return 0;
+  }
+
+  program::catch_interrupt();
+  hw::TextStream stream = model.generate_ids(ids, a.options, a.ignore_eos);
+  std::string text;
+  while (const auto piece = stream.next()) {
+    text += *piece;
+    if (!a.json) std::cout << *piece << std::flush;
+    if (program::interrupted()) break;
+  }
+  if (a.json) {
+    const auto made = stream.tokens().ids();
+    std::cout << hw::Json::object({{"ids", std::vector<std::int32_t>(made.begin(), made.end())},
+                                   {"text", text},
+                                   {"prompt_ids", ids},
+                                   {"finish", hw::name_of(stream.finish())},
+                                   {"load_s", load_s},
+                                   {"prefill_s", stream.tokens().prefill_seconds()},
+                                   {"decode_s", stream.tokens().decode_seconds()}})
+                     .dump();
+  }
+  std::cout << '\n';
+  return program::interrupted() ? 130 : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  hw::SamplingOptions& s = a.options.sampling;
+  CLI::App app{"Continues a prompt, answers a question, or scores a text"};
+  app.add_option("--model", a.model, "a Hugging Face folder or a .gguf file")->required();
+  auto* input = app.add_option_group("input", "what to continue");
+  input->add_option("--prompt", a.prompt, "a text");
+  input->add_option("--ids", a.ids, "token ids: 1,2,3");
+  input->add_option("--chat", a.question, "a question, by the model's chat template");
+  input->require_option(1);
+  app.add_option("--max-new-tokens", a.options.max_new_tokens, "at most so many");
+  app.add_option("--threads", a.threads, "0: all");
+  app.add_option("--temperature", s.temperature, "0: greedy");
+  app.add_option("--top-k", s.top_k, "0: off");
+  app.add_option("--top-p", s.top_p, "1: off");
+  app.add_option("--min-p", s.min_p, "0: off");
+  app.add_option("--repetition-penalty", s.repetition_penalty, "1: off");
+  app.add_option("--frequency-penalty", s.frequency_penalty, "0: off");
+  app.add_option("--presence-penalty", s.presence_penalty, "0: off");
+  app.add_option("--seed", s.seed, "of the random numbers");
+  app.add_option("--stop", a.options.stop_strings, "the text ends before this");
+  app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_flag("--ignore-eos", a.ignore_eos, "go on past the end of text");
+  app.add_flag("--score", a.score, "the mean negative log likelihood of the input, no continuation");
+  app.add_flag("--explain", a.explain, "how every matrix is kept, on stderr");
+  app.add_flag("--json", a.json, "one JSON line");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return program::run("generate", [&] { return run(a); });
+}

@@ -1,0 +1,59 @@
+#pragma once
+#include <filesystem>
+
+#include "headwise/families/load.hpp"
+#include "headwise/io/gguf.hpp"
+
+namespace hw {
+namespace detail {
+
+// eos_token_id is a number or a list of numbers.
+inline void add_ids(const std::optional<Json>& value, std::vector<std::int32_t>& out) {
+  if (!value || value->is_null()) return;
+  if (value->is_array()) {
+    for (const Json& item : value->items()) out.push_back(item.as<std::int32_t>());
+  } else {
+    out.push_back(value->as<std::int32_t>());
+  }
+}
+
+inline bool has_chat_template(const std::string& path, bool folder) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (!folder) return Gguf::open(path).contains("tokenizer.chat_template");
+  for (const char* name : {"chat_template.jinja", "chat_template.json", "additional_chat_templates"})
+    if (fs::exists(fs::path(path) / name, none)) return true;
+  const std::string config = path + "/tokenizer_config.json";
+  return fs::exists(config, none) && Json::read(config).contains("chat_template");
+}
+
+}  // namespace detail
+
+HEADWISE_INLINE TextModel load(const std::string& path, const Zoo& zoo, const LoadOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  TextModel::Parts parts;
+  parts.model = zoo.load(path, options);
+  const bool folder = fs::is_directory(path, none);
+  const auto there = [&](const char* name) { return folder && fs::exists(fs::path(path) / name, none); };
+  const bool has_tokenizer = folder ? there("tokenizer.json") || there("tokenizer.model") || there("vocab.json") || there("vocab.txt")
+                                    : Gguf::open(path).contains("tokenizer.ggml.model");
+  if (has_tokenizer) {
+    parts.tokenizer = Tokenizer::load(path);
+    if (detail::has_chat_template(path, folder)) parts.chat_template = ChatTemplate::load(path);
+    if (parts.tokenizer->eos_id() >= 0) parts.stop_ids.push_back(parts.tokenizer->eos_id());
+  }
+  if (folder) {
+    // generation_config.json counts where it is; config.json says the same in older checkpoints.
+    const char* file = there("generation_config.json") ? "generation_config.json" : "config.json";
+    detail::add_ids(Json::read(concat(path, "/", file)).find("eos_token_id"), parts.stop_ids);
+    parts.embedding = SentenceEmbedding::read(path);
+  } else if (const auto eot = Gguf::open(path).find("tokenizer.ggml.eot_token_id")) {
+    parts.stop_ids.push_back(eot->as<std::int32_t>());
+  }
+  std::sort(parts.stop_ids.begin(), parts.stop_ids.end());
+  parts.stop_ids.erase(std::unique(parts.stop_ids.begin(), parts.stop_ids.end()), parts.stop_ids.end());
+  return TextModel(std::move(parts));
+}
+
+}  // namespace hw

@@ -1,0 +1,114 @@
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "headwise/generate/generate.hpp"
+
+namespace hw {
+namespace detail {
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace detail
+
+HEADWISE_INLINE std::string_view name_of(FinishReason reason) noexcept {
+  constexpr std::string_view names[] = {"none", "length", "stop_id", "stop_string", "context", "callback"};
+  return names[static_cast<int>(reason)];
+}
+
+HEADWISE_INLINE TokenStream::TokenStream(const Model& model, StateSet& state, std::vector<std::int32_t> prompt, GenerateOptions options)
+    : TokenStream(model, state, std::move(prompt), ConstView(), std::move(options)) {}
+
+HEADWISE_INLINE TokenStream::TokenStream(const Model& model, StateSet& state, std::vector<std::int32_t> prompt, ConstView vectors,
+                                         GenerateOptions options)
+    : model_(&model),
+      state_(&state),
+      options_(std::move(options)),
+      sampler_(options_.sampling, model.info().vocab_size),
+      context_(state.ids().begin(), state.ids().end()),
+      fed_(context_.size()),
+      vectors_(std::vector<index_t>{vectors.rows, vectors.cols}) {
+  if (prompt.empty()) fail("generate", "the prompt is empty: give at least one token (a beginning-of-text id, say)");
+  if (options_.max_new_tokens < 0) fail("max_new_tokens", "a count of at least 0", std::to_string(options_.max_new_tokens));
+  if (options_.prefill_chunk < 1) fail("prefill_chunk", "a count of at least 1", std::to_string(options_.prefill_chunk));
+  for (const std::int32_t id : options_.stop_ids)
+    if (id < 0 || id >= model.info().vocab_size) fail("stop_ids", concat("ids below ", model.info().vocab_size), std::to_string(id));
+  for (index_t i = 0; i < vectors.rows; ++i) std::copy_n(vectors.row(i), vectors.cols, vectors_.view().row(i));
+  context_.insert(context_.end(), prompt.begin(), prompt.end());
+  prompt_size_ = context_.size();
+}
+
+// Feeds what the state has not seen yet. After an exception the next call goes on where this one ended.
+HEADWISE_INLINE void TokenStream::feed() {
+  while (fed_ < context_.size()) {
+    const std::size_t n = std::min(context_.size() - fed_, static_cast<std::size_t>(options_.prefill_chunk));
+    Sequence step{std::span(context_).subspan(fed_, n), state_, fed_ + n == context_.size() ? Wanted::last : Wanted::none};
+    const auto vectors = static_cast<index_t>(std::count(step.ids.begin(), step.ids.end(), -1));
+    if (vectors > 0 && !vectors_.empty()) step.vectors = ConstView(vectors_.view()).row_range(vectors_fed_, vectors_fed_ + vectors);
+    model_->forward(step, output_);
+    vectors_fed_ += vectors;
+    fed_ += n;
+  }
+}
+
+HEADWISE_INLINE std::optional<std::int32_t> TokenStream::next() {
+  if (finish_ != FinishReason::none) return std::nullopt;
+  if (static_cast<index_t>(ids().size()) >= options_.max_new_tokens) {
+    finish_ = FinishReason::length;
+    return std::nullopt;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const bool first = fed_ < prompt_size_;  // a prompt that is too long is an error, a continuation that becomes too long ends
+  const index_t limit = model_->info().max_positions;
+  if (!first && limit > 0 && static_cast<index_t>(context_.size()) > limit) {
+    finish_ = FinishReason::context;
+    return std::nullopt;
+  }
+  feed();
+  logits_ = output_.logits_row(0, 0);
+  const std::int32_t id = sampler_.sample(logits_, context_);
+  (first ? prefill_seconds_ : decode_seconds_) += detail::seconds_since(start);
+  if (std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end()) {
+    finish_ = FinishReason::stop_id;
+    return std::nullopt;
+  }
+  context_.push_back(id);
+  return id;
+}
+
+HEADWISE_INLINE Generation generate(const Model& model, StateSet& state, std::vector<std::int32_t> prompt, const GenerateOptions& options,
+                                    const std::function<bool(std::int32_t)>& on_token) {
+  TokenStream stream(model, state, std::move(prompt), options);
+  while (const auto id = stream.next())
+    if (on_token && !on_token(*id)) stream.stop(FinishReason::callback);
+  return {{stream.ids().begin(), stream.ids().end()}, stream.finish()};
+}
+
+HEADWISE_INLINE Score score(const Model& model, std::span<const std::int32_t> ids, index_t chunk) {
+  if (ids.size() < 2) fail("score", "at least two tokens", std::to_string(ids.size()));
+  if (chunk < 1) fail("score", "a chunk of at least 1", std::to_string(chunk));
+  StateSet state = model.make_state();
+  Output out;
+  Score result;
+  double sum = 0;
+  for (std::size_t at = 0; at + 1 < ids.size();) {
+    const std::size_t n = std::min(ids.size() - 1 - at, static_cast<std::size_t>(chunk));
+    model.forward(Sequence{ids.subspan(at, n), &state, Wanted::all}, out);
+    const ConstView logits = out.logits();
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto row = static_cast<index_t>(i);
+      float total = 0;
+      model.kernels().elementwise.log_sum_exp(logits.row(row), logits.stride, 1, logits.cols, &total);
+      result.per_token.push_back(total - logits(row, ids[at + i + 1]));
+      sum += static_cast<double>(result.per_token.back());
+    }
+    at += n;
+  }
+  result.mean_nll = sum / static_cast<double>(result.per_token.size());
+  return result;
+}
+
+}  // namespace hw
