@@ -7,6 +7,7 @@
 #include "headwise/kernels/target.hpp"
 #include "headwise/kernels/targets/avx2.hpp"
 #include "headwise/kernels/targets/avx512.hpp"
+#include "headwise/kernels/targets/avx512_bf16.hpp"
 #include "headwise/kernels/targets/avx512_vnni.hpp"
 #include "headwise/kernels/targets/scalar.hpp"
 
@@ -23,36 +24,64 @@ inline double now() {
 
 HEADWISE_BEGIN_SCALAR
 #include "bench/kernels/peaks.inc.hpp"
+#include "bench/kernels/peaks_int8.inc.hpp"
 HEADWISE_END_SCALAR
 #if HEADWISE_X86
 HEADWISE_BEGIN_AVX2
 #include "bench/kernels/peaks.inc.hpp"
+#include "bench/kernels/peaks_int8.inc.hpp"
 HEADWISE_END_TARGET
 HEADWISE_BEGIN_AVX512
 #include "bench/kernels/peaks.inc.hpp"
+#include "bench/kernels/peaks_int8.inc.hpp"
 HEADWISE_END_TARGET
 HEADWISE_BEGIN_AVX512_VNNI
-#include "bench/kernels/peaks.inc.hpp"
+#include "bench/kernels/peaks_int8.inc.hpp"
+HEADWISE_END_TARGET
+HEADWISE_BEGIN_AVX512_BF16
+HEADWISE_KERNEL float bf16_dot_loop(long rounds, float seed) {
+  __m512 acc[kPeakChains];
+  HEADWISE_UNROLL
+  for (int i = 0; i < kPeakChains; ++i) acc[i] = _mm512_set1_ps(seed + static_cast<float>(i));
+  const __m512bh a = (__m512bh)_mm512_set1_epi16(0x3E80);
+  for (long r = 0; r < rounds; ++r)
+    HEADWISE_UNROLL
+    for (int i = 0; i < kPeakChains; ++i) acc[i] = _mm512_dpbf16_ps(acc[i], a, a);
+  float out = 0;
+  HEADWISE_UNROLL
+  for (int i = 0; i < kPeakChains; ++i) out += sum(Vf{acc[i]});
+  return out;
+}
 HEADWISE_END_TARGET
 #endif
 
 namespace hw::bench {
 
 struct PeakLoops {
-  float (*multiply_add)(long rounds, float seed);  // kPeakChains * lanes * 2 flops a round
-  int (*dot)(long rounds, int seed);               // kPeakChains * lanes * 8 operations a round
   int lanes;
+  float (*read)(const float* p, index_t n);
+  float (*multiply_add)(long rounds, float seed);              // kPeakChains * lanes * 2 flops a round
+  int (*dot)(long rounds, int seed);                           // kPeakChains * lanes * 8 operations a round
+  float (*bf16_dot)(long rounds, float seed) = nullptr;        // kPeakChains * lanes * 4 flops a round; null: no such instruction
 };
 
 inline PeakLoops peak_loops(kernels::Target target) {
+  using kernels::Target;
 #if HEADWISE_X86
-  if (target == kernels::Target::avx2) return {kernels::avx2::multiply_add_loop, kernels::avx2::dot_loop, kernels::avx2::kLanes};
-  if (target == kernels::Target::avx512) return {kernels::avx512::multiply_add_loop, kernels::avx512::dot_loop, kernels::avx512::kLanes};
-  if (target != kernels::Target::scalar)
-    return {kernels::avx512::multiply_add_loop, kernels::avx512_vnni::dot_loop, kernels::avx512::kLanes};
+  namespace avx2 = kernels::avx2;
+  namespace avx512 = kernels::avx512;
+  switch (target) {
+    case Target::scalar: break;
+    case Target::avx2: return {avx2::kLanes, avx2::read_loop, avx2::multiply_add_loop, avx2::dot_loop};
+    case Target::avx512: return {avx512::kLanes, avx512::read_loop, avx512::multiply_add_loop, avx512::dot_loop};
+    case Target::avx512_vnni: return {avx512::kLanes, avx512::read_loop, avx512::multiply_add_loop, kernels::avx512_vnni::dot_loop};
+    case Target::avx512_bf16:
+      return {avx512::kLanes, avx512::read_loop, avx512::multiply_add_loop, kernels::avx512_vnni::dot_loop,
+              kernels::avx512_bf16::bf16_dot_loop};
+  }
 #endif
   (void)target;
-  return {kernels::scalar::multiply_add_loop, kernels::scalar::dot_loop, kernels::scalar::kLanes};
+  return {kernels::scalar::kLanes, kernels::scalar::read_loop, kernels::scalar::multiply_add_loop, kernels::scalar::dot_loop};
 }
 
 // Best of a few short runs.
@@ -83,22 +112,15 @@ inline double int8_peak(kernels::Target target) {
 
 /// Bytes a second that one thread reads from 256 MiB, the best of a few passes.
 inline double read_bandwidth() {
-  static const AlignedBuffer<std::uint64_t> memory(index_t{32} << 20);
+  static const AlignedBuffer<float> memory(index_t{64} << 20);
+  const PeakLoops loops = peak_loops(kernels::default_target());
   double best = 0;
-  volatile std::uint64_t sink = 0;
   for (int pass = 0; pass < 4; ++pass) {
     const double start = now();
-    std::uint64_t a = 0, b = 0, c = 0, d = 0;
-    const std::uint64_t* p = memory.data();
-    for (index_t i = 0; i < memory.size(); i += 8) {  // one number of each half of a line: the line is read
-      a += p[i], b += p[i + 4];
-      __builtin_prefetch(p + i + 512, 0, 3);
-      c ^= a, d ^= b;
-    }
-    sink = a ^ b ^ c ^ d;
-    best = std::max(best, static_cast<double>(memory.size()) * 8 / (now() - start));
+    volatile float sink = loops.read(memory.data(), memory.size());
+    (void)sink;
+    best = std::max(best, static_cast<double>(memory.size()) * 4 / (now() - start));
   }
-  (void)sink;
   return best;
 }
 

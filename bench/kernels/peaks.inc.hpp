@@ -1,4 +1,4 @@
-// Loops that do nothing but multiply and add in registers; included once for each target.
+// Loops that do nothing but multiply and add, or read; included once for each target.
 
 inline constexpr int kPeakChains = 12;
 
@@ -16,17 +16,11 @@ HEADWISE_KERNEL float multiply_add_loop(long rounds, float seed) {
   return out;
 }
 
-HEADWISE_KERNEL int dot_loop(long rounds, int seed) {
-  Vi acc[kPeakChains];
-  HEADWISE_UNROLL
-  for (int i = 0; i < kPeakChains; ++i) acc[i] = splat_int(seed + i);
-  const std::int32_t bits = seed | 0x01020304;
-  const Vb a = splat_quad(&bits);
-  for (long r = 0; r < rounds; ++r)
+// The sum of n floats, n a multiple of 128.
+HEADWISE_KERNEL float read_loop(const float* p, index_t n) {
+  Vf acc[4] = {zero(), zero(), zero(), zero()};
+  for (index_t i = 0; i < n; i += 4 * kLanes)
     HEADWISE_UNROLL
-    for (int i = 0; i < kPeakChains; ++i) acc[i] = dot<true>(acc[i], a, a);
-  int out = 0;
-  HEADWISE_UNROLL
-  for (int i = 0; i < kPeakChains; ++i) out ^= sum(acc[i]);
-  return out;
+    for (int j = 0; j < 4; ++j) acc[j] = add(acc[j], load(p + i + j * kLanes));
+  return sum(add(add(acc[0], acc[1]), add(acc[2], acc[3])));
 }

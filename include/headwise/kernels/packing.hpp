@@ -59,13 +59,15 @@ constexpr PackedLayout packed_layout(DType type) noexcept {
     case DType::q5_0: return {.quants = 64, .block_bytes = 640, .nibbles = 0, .ones = 512, .offset_shift = 4};
     case DType::q5_1: return {.minimums = 64, .quants = 128, .block_bytes = 640, .nibbles = 0, .ones = 512};
     case DType::q2_k:
-      return {.blocks = 8, .minimums = 64, .sub_scales = 128, .sub_minimums = 128, .groups = 2, .quants = 640, .block_bytes = 256, .twos = 0};
+      return {.blocks = 8, .minimums = 64, .sub_scales = 128, .sub_minimums = 128, .groups = 2,
+              .quants = 640, .block_bytes = 256, .twos = 0};
     case DType::q3_k:
       return {.blocks = 8, .sub_scales = 64, .groups = 2, .quants = 576, .block_bytes = 384, .twos = 0, .ones = 256, .offset_shift = 2};
     case DType::q4_k:
       return {.blocks = 8, .minimums = 64, .sub_scales = 128, .sub_minimums = 384, .quants = 640, .block_bytes = 512, .nibbles = 0};
     case DType::q5_k:
-      return {.blocks = 8, .minimums = 64, .sub_scales = 128, .sub_minimums = 384, .quants = 640, .block_bytes = 640, .nibbles = 0, .ones = 512};
+      return {.blocks = 8, .minimums = 64, .sub_scales = 128, .sub_minimums = 384,
+              .quants = 640, .block_bytes = 640, .nibbles = 0, .ones = 512};
     case DType::q6_k:
       return {.blocks = 8, .sub_scales = 64, .groups = 2, .quants = 576, .block_bytes = 768, .nibbles = 0, .twos = 512, .offset_shift = 5};
     default: return {};
