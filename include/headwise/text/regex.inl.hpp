@@ -120,7 +120,8 @@ class PatternTranslator {
 
   void escape(bool in_set) {
     const char c = at_ + 1 < in_.size() ? in_[at_ + 1] : '\0';
-    const std::size_t brace = in_.substr(at_ + 2, 1) == "{" ? in_.find('}', at_) : std::string_view::npos;
+    const bool named = at_ + 2 < in_.size() && in_[at_ + 2] == '{';
+    const std::size_t brace = named ? in_.find('}', at_) : std::string_view::npos;
     if ((c == 'p' || c == 'P') && brace != std::string_view::npos) {
       std::string_view name = in_.substr(at_ + 3, brace - at_ - 3);
       bool negated = c == 'P';
