@@ -1,8 +1,8 @@
 #pragma once
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "headwise/core/half.hpp"
 #include "headwise/io/convert.hpp"
@@ -15,36 +15,42 @@ inline void store_half(std::byte* out, float value) {
   std::memcpy(out, &bits, 2);
 }
 
+// The bits of the largest |x| of a block. They are in the order of the numbers, infinity above all of them and NaN above infinity.
+inline std::uint32_t largest_magnitude(const float* x) {
+  std::uint32_t largest = 0;
+  for (int i = 0; i < 32; ++i) largest = std::max(largest, std::bit_cast<std::uint32_t>(x[i]) & 0x7FFFFFFFu);
+  return largest;
+}
+
+// 1 / d, or 0 where that is no number to multiply by: the block is all zeros, too small for its f16 scale, or not finite.
+inline float inverse_of(float d) {
+  const float inverse = 1.0f / d;
+  return d != 0.0f && std::isfinite(d) && std::isfinite(inverse) ? inverse : 0.0f;
+}
+
 inline void quantise_q8_0(const float* x, std::byte* out) {
-  float amax = 0;
-  bool nan = false;
-  for (int i = 0; i < 32; ++i) {
-    amax = std::max(amax, std::abs(x[i]));
-    nan = nan || std::isnan(x[i]);
-  }
-  const float d = nan ? std::numeric_limits<float>::quiet_NaN() : amax / 127.0f;  // not a silent zero
-  const float inverse = d == 0.0f ? 0.0f : 1.0f / d;
+  const float d = std::bit_cast<float>(largest_magnitude(x)) / 127.0f;
+  const float inverse = inverse_of(d);
   store_half(out, d);
+  if (inverse == 0.0f) return static_cast<void>(std::fill(out + 2, out + 34, std::byte{0}));
   for (int i = 0; i < 32; ++i) {
-    const float q = std::round(x[i] * inverse);
-    out[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(q >= -127.0f && q <= 127.0f ? q : 0.0f));
+    const float scaled = x[i] * inverse;
+    const int whole = static_cast<int>(scaled);
+    const float rest = scaled - static_cast<float>(whole);  // exact
+    out[2 + i] = static_cast<std::byte>(whole + (rest >= 0.5f) - (rest <= -0.5f));
   }
 }
 
 inline void quantise_q4_0(const float* x, std::byte* out) {
-  float extreme = 0;
-  bool nan = false;
-  for (int i = 0; i < 32; ++i) {
-    if (std::abs(x[i]) > std::abs(extreme)) extreme = x[i];
-    nan = nan || std::isnan(x[i]);
-  }
-  const float d = nan ? std::numeric_limits<float>::quiet_NaN() : extreme / -8.0f;
-  const float inverse = d == 0.0f ? 0.0f : 1.0f / d;
+  const std::uint32_t largest = largest_magnitude(x);
+  float extreme = std::bit_cast<float>(largest);
+  for (int i = 31; i >= 0; --i)
+    if ((std::bit_cast<std::uint32_t>(x[i]) & 0x7FFFFFFFu) == largest) extreme = x[i];  // the first of them
+  const float d = extreme / -8.0f;
+  const float inverse = inverse_of(d);
   store_half(out, d);
-  const auto quant = [&](int i) {
-    const float q = x[i] * inverse + 8.5f;
-    return q > 0.0f ? std::min(static_cast<unsigned>(std::min(q, 15.0f)), 15u) : 0u;
-  };
+  if (inverse == 0.0f) return static_cast<void>(std::fill(out + 2, out + 18, std::byte{0x88}));
+  const auto quant = [&](int i) { return std::min(static_cast<int>(x[i] * inverse + 8.5f), 15); };  // 0.5 <= sum <= 16.5
   for (int i = 0; i < 16; ++i) out[2 + i] = static_cast<std::byte>(quant(i) | quant(i + 16) << 4);
 }
 

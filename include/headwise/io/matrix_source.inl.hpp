@@ -4,7 +4,7 @@
 #include "headwise/core/view.hpp"
 #include "headwise/io/convert.hpp"
 #include "headwise/io/matrix_source.hpp"
-#include "headwise/kernels/ref/dequantise.hpp"
+#include "headwise/kernels/packing.hpp"
 
 namespace hw {
 
@@ -21,7 +21,7 @@ HEADWISE_INLINE std::vector<const std::byte*> MatrixSource::row_pointers() const
   return out;
 }
 
-HEADWISE_INLINE void MatrixSource::read_row(index_t i, float* out) const noexcept { ref::dequantise_row(type, row(i), cols, out); }
+HEADWISE_INLINE void MatrixSource::read_row(index_t i, float* out) const noexcept { kernels::widen_row(type, row(i), cols, out); }
 
 HEADWISE_INLINE void MatrixSource::release() const noexcept {
   if (!source) return;
