@@ -96,6 +96,7 @@ class Compiler {
   Function function_;
   std::vector<std::int32_t> open_macros_;
   int depth_ = 0;
+  int tag_line_ = 1;  // of the innermost open block
 };
 
 }  // namespace hw::jinja

@@ -69,13 +69,17 @@ inline Value::List sort_keys(const Value::List& items, const Value* attribute, b
   return keys;
 }
 
-// The order of the items by their keys: stable in both directions.
+// The order of the items by their keys: stable in both directions. Jinja compares keys as parts of lists, so equal ones need no order.
 inline std::vector<std::size_t> sorted_order(const Value::List& keys, bool reverse, Meter& meter) {
   meter.bytes(static_cast<index_t>(keys.size() * 2 * sizeof(std::size_t)));
   std::vector<std::size_t> order(keys.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto before = [&](const Value& a, const Value& b) {
+    const bool plain = (a.is_number() && b.is_number()) || (a.is_string() && b.is_string());
+    return (plain || !equal(a, b, meter)) && less(a, b, meter);
+  };
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t i, std::size_t j) { return reverse ? less(keys[j], keys[i], meter) : less(keys[i], keys[j], meter); });
+                   [&](std::size_t i, std::size_t j) { return reverse ? before(keys[j], keys[i]) : before(keys[i], keys[j]); });
   return order;
 }
 

@@ -282,7 +282,7 @@ HEADWISE_INLINE std::string brace_format(const std::string& format, const Argume
     if (conversion == 'r') {
       MeteredText text(meter);
       append_repr(text, value, meter);
-      value = make_string(text.take(), meter);
+      value = make_string(std::move(text));
     }
     detail::append_formatted(out, value, spec, meter);
   }

@@ -133,6 +133,7 @@ HEADWISE_INLINE Token Lexer::raw() {
     state_ = State::data;
     return token;
   }
+  if (at_ == source_.size()) return {Token::end, line_, {}};  // Jinja lets this pass
   template_error(line_, "the raw block has no end");
 }
 

@@ -201,7 +201,7 @@ HEADWISE_INLINE void Machine::leave() {
   at_ = frame.back;
   jumped_ = true;
   frames_.pop_back();
-  push(make_string(outputs_.back().take(), meter_));
+  push(make_string(std::move(outputs_.back())));
   outputs_.pop_back();
 }
 
@@ -300,7 +300,7 @@ HEADWISE_INLINE bool Machine::step(const Instruction& i) {
       const Value::List parts = pop_many(i.a);
       MeteredText out(meter_);
       for (const Value& part : parts) append_str(out, part, meter_);
-      push(make_string(out.take(), meter_));
+      push(make_string(std::move(out)));
       break;
     }
     case Op::compare: {
@@ -383,7 +383,7 @@ HEADWISE_INLINE bool Machine::step(const Instruction& i) {
     case Op::pop_scope: drop_scope(); break;
     case Op::capture_begin: outputs_.emplace_back(meter_); break;
     case Op::capture_end:
-      push(make_string(outputs_.back().take(), meter_));
+      push(make_string(std::move(outputs_.back())));
       outputs_.pop_back();
       break;
     case Op::capture_drop: outputs_.pop_back(); break;

@@ -61,6 +61,7 @@ class MeteredText {
     for (index_t i = 0; i < count; ++i) text_ += piece;
     return *this;
   }
+  Meter& meter() const { return meter_; }
   const std::string& text() const { return text_; }
   std::string take() { return std::move(text_); }
 

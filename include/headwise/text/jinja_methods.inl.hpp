@@ -183,7 +183,7 @@ Value padded(const Value& self, const Arguments& arguments, Meter& meter) {
   } else {
     append_padded(out, spec, "", self.text(), align);
   }
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 inline Value zero_filled(const Value& self, const Arguments& arguments, Meter& meter) {
@@ -196,7 +196,7 @@ inline Value zero_filled(const Value& self, const Arguments& arguments, Meter& m
   spec.align = '=';
   MeteredText out(meter);
   append_padded(out, spec, s.substr(0, sign), s.substr(sign), '=');
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 inline Value replaced(const std::string& s, const std::string& from, const std::string& to, index_t limit, Meter& meter) {
@@ -220,7 +220,7 @@ inline Value replaced(const std::string& s, const std::string& from, const std::
     at = found + from.size();
   }
   if (at < s.size()) out += std::string_view(s).substr(at);
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 inline Value replace_method(const Value& self, const Arguments& arguments, Meter& meter) {
@@ -241,7 +241,7 @@ inline Value joined(const std::string& separator, const Value& values, bool conv
       out += text_argument(item, "what is joined");
     meter.step();
   }
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 template <std::string (*map)(std::string_view)>

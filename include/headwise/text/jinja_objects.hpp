@@ -38,6 +38,7 @@ struct BoundMethod : Object {
 struct Macro : Object {
   Macro(const MacroShape& macro, std::size_t code, Scope& definition) : shape(macro), entry(code), scope(definition) {}
   std::string_view type() const override { return "macro"; }
+  Value attribute(std::string_view name) const override { return name == "name" ? Value(shape.name) : Object::attribute(name); }
   const MacroShape& shape;
   std::size_t entry;
   Scope& scope;  // where it was defined

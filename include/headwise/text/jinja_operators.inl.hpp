@@ -79,7 +79,7 @@ inline Value repeated(const Value& value, std::int64_t count, Meter& meter) {
   if (value.is_string()) {
     MeteredText out(meter);
     out.repeat(value.text(), count);
-    return make_string(out.take(), meter);
+    return make_string(std::move(out));
   }
   Value::List items;
   const Value::List& piece = value.items();
@@ -113,7 +113,7 @@ HEADWISE_INLINE Value arithmetic(Op op, const Value& a, const Value& b, Meter& m
   if (op == Op::add && a.is_string() && b.is_string()) {
     MeteredText out(meter);
     (out += a.text()) += b.text();
-    return make_string(out.take(), meter);
+    return make_string(std::move(out));
   }
   if (op == Op::add && a.is_list() && b.is_list() && a.sequence() == b.sequence() && detail::repeats(a)) {
     meter.bytes(static_cast<index_t>((a.items().size() + b.items().size()) * sizeof(Value)));
@@ -201,7 +201,7 @@ HEADWISE_INLINE Value slice_of(const Value& value, const Value& start, const Val
       text += characters[static_cast<std::size_t>(i)];
     if (__builtin_add_overflow(i, by, &i)) break;
   }
-  if (value.is_string()) return make_string(text.take(), meter);
+  if (value.is_string()) return make_string(std::move(text));
   return make_list(std::move(items), meter, value.sequence() == Sequence::tuple ? Sequence::tuple : Sequence::list);
 }
 

@@ -19,7 +19,7 @@ HEADWISE_INLINE void Compiler::end_tag() {
 // Text, expressions and tags up to one of `ends`, whose name is consumed and given back.
 HEADWISE_INLINE std::string_view Compiler::statements(std::string_view block, std::initializer_list<std::string_view> ends) {
   const Nested nested(*this);
-  const int line = token_.line;
+  const int line = tag_line_;
   while (!token_.is(Token::end)) {
     if (token_.is(Token::data)) {
       program_.constants.emplace_back(token_.text);
@@ -35,7 +35,10 @@ HEADWISE_INLINE std::string_view Compiler::statements(std::string_view block, st
       advance();  // block_begin
       if (!token_.is(Token::name)) unexpected("the name of a tag");
       for (std::string_view end : ends)
-        if (accept(Token::name, end)) return end;
+        if (accept(Token::name, end)) {
+          tag_line_ = line;
+          return end;
+        }
       statement();
     }
   }
@@ -45,6 +48,7 @@ HEADWISE_INLINE std::string_view Compiler::statements(std::string_view block, st
 
 HEADWISE_INLINE void Compiler::statement() {
   const Token tag = token_;
+  tag_line_ = tag.line;
   advance();
   if (tag.text == "if") return if_tag();
   if (tag.text == "for") return for_tag();

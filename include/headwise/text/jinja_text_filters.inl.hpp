@@ -87,7 +87,7 @@ inline Value indent_filter(const Value& input, const Arguments& arguments, Meter
     if (i ? flag(blank) || !lines[i].empty() : flag(first)) out += by.text();
     out += lines[i];
   }
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 inline Value truncate_filter(const Value& input, const Arguments& arguments, Meter& meter) {
@@ -161,7 +161,7 @@ inline Value urlencode_filter(const Value& input, const Arguments& arguments, Me
       append_url(out, str(pair.items()[1], meter), true);
     }
   }
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 // float(text) and int(text, base) of Python; nothing where these fail.
@@ -268,7 +268,7 @@ inline Value tojson_filter(const Value& input, const Arguments& arguments, Meter
   }
   MeteredText out(meter);
   append_json(out, input, layout, meter);
-  return make_string(out.take(), meter);
+  return make_string(std::move(out));
 }
 
 }  // namespace detail

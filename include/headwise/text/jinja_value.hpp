@@ -146,6 +146,7 @@ Value iterate(const Value& value, Meter& meter);
 
 /// A string made during the rendering: spends its bytes.
 Value make_string(std::string text, Meter& meter);
+Value make_string(MeteredText&& text);
 
 /// A list made during the rendering: spends its bytes.
 Value make_list(Value::List items, Meter& meter, Sequence sequence = Sequence::list);

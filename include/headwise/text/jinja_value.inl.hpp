@@ -318,13 +318,22 @@ HEADWISE_INLINE std::string str(const Value& value, Meter& meter) {
   return out.take();
 }
 
+namespace detail {
+constexpr index_t kObjectBytes = 64;  // what stands around a text or list
+}
+
 HEADWISE_INLINE Value make_string(std::string text, Meter& meter) {
-  meter.bytes(static_cast<index_t>(text.size()) + 64);  // 64: what the object around the text takes
+  meter.bytes(static_cast<index_t>(text.size()) + detail::kObjectBytes);
   return Value(std::move(text));
 }
 
+HEADWISE_INLINE Value make_string(MeteredText&& text) {
+  text.meter().bytes(detail::kObjectBytes);
+  return Value(text.take());
+}
+
 HEADWISE_INLINE Value make_list(Value::List items, Meter& meter, Sequence sequence) {
-  meter.bytes(static_cast<index_t>(items.size() * sizeof(Value)) + 64);
+  meter.bytes(static_cast<index_t>(items.size() * sizeof(Value)) + detail::kObjectBytes);
   return Value::list(std::move(items), sequence);
 }
 
