@@ -30,9 +30,12 @@ Options parse(int argc, char** argv) {
   for (int i = 1; i < argc; i += 2) {
     const std::string key = argv[i];
     if (i + 1 == argc) fail("attention_bench", "a value after each option", quoted(key));
-    if (key == "--target") out.target = argv[i + 1];
-    else if (key == "--seconds") out.seconds = std::stod(argv[i + 1]);
-    else fail("attention_bench", "--target or --seconds", quoted(key));
+    if (key == "--target")
+      out.target = argv[i + 1];
+    else if (key == "--seconds")
+      out.seconds = std::stod(argv[i + 1]);
+    else
+      fail("attention_bench", "--target or --seconds", quoted(key));
   }
   return out;
 }
@@ -104,9 +107,11 @@ void decode(const AttentionKernels& kernels, index_t entries, index_t heads, ind
   }
   kernels.attend(calls[0], problems[0]->scratch.data());
   check(calls[0], problems[0]->plain());
-  const double s = least(seconds, [&] {
-                     for (index_t i = 0; i < copies; ++i) kernels.attend(calls[static_cast<std::size_t>(i)], problems[0]->scratch.data());
-                   }) /
+  const double s = least(seconds,
+                         [&] {
+                           for (index_t i = 0; i < copies; ++i)
+                             kernels.attend(calls[static_cast<std::size_t>(i)], problems[0]->scratch.data());
+                         }) /
                    static_cast<double>(copies);
   const double flops = static_cast<double>(entries * heads) * 4.0 * static_cast<double>(dim) / s;
   std::printf("  %-28s 1 x %lld heads, %5lld entries, k %3lld: %7.1f us, %6.1f GB/s (%5.1f %% of reading memory), %5.1f %% of f32 peak\n",
@@ -118,10 +123,14 @@ void run(const Options& options) {
   const Target target = options.target.empty() ? default_target() : parse_target(options.target);
   const AttentionKernels& kernels = table(target).attention;
   const Case cases[] = {
-      {"full tile, cached", 512, 64, 1, 64, false},     {"full tile, cached", 512, 64, 1, 128, false},
-      {"full tile, cached", 512, 64, 1, 256, false},    {"causal prefill", 512, 512, 1, 64, true},
-      {"causal prefill, groups of 3", 512, 512, 3, 64, true}, {"causal prefill, groups of 8", 512, 512, 8, 64, true},
-      {"causal prefill", 4096, 512, 1, 128, true},      {"encoder", 128, 128, 1, 32, false},
+      {"full tile, cached", 512, 64, 1, 64, false},
+      {"full tile, cached", 512, 64, 1, 128, false},
+      {"full tile, cached", 512, 64, 1, 256, false},
+      {"causal prefill", 512, 512, 1, 64, true},
+      {"causal prefill, groups of 3", 512, 512, 3, 64, true},
+      {"causal prefill, groups of 8", 512, 512, 8, 64, true},
+      {"causal prefill", 4096, 512, 1, 128, true},
+      {"encoder", 128, 128, 1, 32, false},
       {"encoder", 16, 16, 1, 32, false},
   };
   const double bandwidth = bench::read_bandwidth();

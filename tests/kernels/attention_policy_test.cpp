@@ -54,7 +54,8 @@ TEST_P(AttentionPolicy, ModifiedScores) {
   attention_function<Decay>(GetParam())(a, Decay{-0.05f}, Softmax{}, p.scratch.data());
   expect_weights(p, a, 2e-6, [&](Rows& s, index_t i) {
     for (auto& row : s) {
-      for (std::size_t e = 0; e < row.size(); ++e) row[e] += -0.05f * double(p.query_entry[static_cast<std::size_t>(i)] - static_cast<index_t>(e));
+      for (std::size_t e = 0; e < row.size(); ++e)
+        row[e] += -0.05f * double(p.query_entry[static_cast<std::size_t>(i)] - static_cast<index_t>(e));
       ref::softmax_with_sink(row, nullptr);
     }
   });
@@ -87,7 +88,8 @@ TEST_P(AttentionPolicy, ScoresInPlaceOfTheDotProduct) {
       for (std::size_t e = 0; e < row.size(); ++e) {
         if (std::isinf(row[e])) continue;
         row[e] = 0;
-        for (index_t d = 0; d < 12; ++d) row[e] -= 0.5 * std::pow(a.q[i * a.q_token_stride + head * 12 + d] - kv.k[static_cast<index_t>(e) * 12 + d], 2);
+        for (index_t d = 0; d < 12; ++d)
+          row[e] -= 0.5 * std::pow(a.q[i * a.q_token_stride + head * 12 + d] - kv.k[static_cast<index_t>(e) * 12 + d], 2);
       }
       ref::softmax_with_sink(row, nullptr);
       ++head;

@@ -72,12 +72,30 @@ TEST_P(Attention, RangesOfEntries) {
     EntryRange (*range)(index_t entry, index_t entries);
   };
   const Kind kinds[] = {
-      {"bidirectional", [](index_t, index_t n) { return EntryRange{0, n}; }},
-      {"window", [](index_t e, index_t) { return EntryRange{std::max<index_t>(0, e - 70), e + 1}; }},
-      {"window of one", [](index_t e, index_t) { return EntryRange{e, e + 1}; }},
-      {"chunks of 96", [](index_t e, index_t) { return EntryRange{e / 96 * 96, e + 1}; }},
-      {"prefix", [](index_t e, index_t) { return EntryRange{0, std::max<index_t>(e + 1, 380)}; }},
-      {"nothing for some", [](index_t e, index_t) { return e % 3 ? EntryRange{e - 5, e} : EntryRange{e, e}; }},
+      {"bidirectional",
+       [](index_t, index_t n) {
+         return EntryRange{0, n};
+       }},
+      {"window",
+       [](index_t e, index_t) {
+         return EntryRange{std::max<index_t>(0, e - 70), e + 1};
+       }},
+      {"window of one",
+       [](index_t e, index_t) {
+         return EntryRange{e, e + 1};
+       }},
+      {"chunks of 96",
+       [](index_t e, index_t) {
+         return EntryRange{e / 96 * 96, e + 1};
+       }},
+      {"prefix",
+       [](index_t e, index_t) {
+         return EntryRange{0, std::max<index_t>(e + 1, 380)};
+       }},
+      {"nothing for some",
+       [](index_t e, index_t) {
+         return e % 3 ? EntryRange{e - 5, e} : EntryRange{e, e};
+       }},
       {"nothing at all", [](index_t, index_t) { return EntryRange{}; }},
   };
   for (const Kind& kind : kinds) {
@@ -167,7 +185,8 @@ TEST_P(Attention, AdjustSeesTheTile) {
       EXPECT_EQ(t.row[r].entry, 90 + t.row[r].token);
       EXPECT_EQ(t.row[r].q, p.q.data() + (t.row[r].token * 3 + t.row[r].head) * 16);
       for (int j = 0; j < 64; ++j)
-        if (t.entry + j <= t.row[r].entry) t(r, j) += bias[static_cast<std::size_t>((t.row[r].token * 3 + t.row[r].head) * 100 + t.entry + j)];
+        if (t.entry + j <= t.row[r].entry)
+          t(r, j) += bias[static_cast<std::size_t>((t.row[r].token * 3 + t.row[r].head) * 100 + t.entry + j)];
     }
   };
   const FunctionRef<void(const ScoreTile&)> ref(adjust);
@@ -212,7 +231,7 @@ TEST_P(Attention, BadEntriesStayWithThoseWhoSeeThem) {
 TEST_P(Attention, MinusInfinityIsNotSeen) {
   Problem p({80, 2, 1, 1, 16, 16}, kernels);
   std::vector<float> bias(2 * 80, 0.0f);
-  for (index_t e = 0; e < 80; ++e) bias[static_cast<std::size_t>(e)] = -kInf;      // token 0: all
+  for (index_t e = 0; e < 80; ++e) bias[static_cast<std::size_t>(e)] = -kInf;        // token 0: all
   for (index_t e = 10; e < 70; ++e) bias[static_cast<std::size_t>(80 + e)] = -kInf;  // token 1: some
   Attend a = p.call();
   a.bias = bias.data(), a.bias_token_stride = 80;
@@ -225,7 +244,8 @@ TEST_P(Attention, AppendWritesOnlyItsSlots) {
     for (const index_t n : {1, 2, 15, 16, 17, 40}) {
       Problem p(shape, kernels);
       AlignedBuffer<std::byte> page(p.layout.bytes());
-      kernels.append(p.layout, page.data(), 20, n, p.k.data(), shape.kv_heads * shape.key_dim, p.v.data(), shape.kv_heads * shape.value_dim);
+      kernels.append(p.layout, page.data(), 20, n, p.k.data(), shape.kv_heads * shape.key_dim, p.v.data(),
+                     shape.kv_heads * shape.value_dim);
       for (index_t h = 0; h < shape.kv_heads; ++h) {
         const auto* keys = reinterpret_cast<const float*>(page.data() + p.layout.key_offset(h));
         const auto* values = reinterpret_cast<const float*>(page.data() + p.layout.value_offset(h));
@@ -324,6 +344,19 @@ TEST_P(Attention, PagesMayBeginLater) {
   std::vector<std::byte*> ring(p.pages.begin() + first, p.pages.end());
   a.pages = ring.data(), a.first_block = first;
   kernels.attend(a, p.scratch.data());
+  EXPECT_EQ(p.out, whole);
+}
+
+// Pages that no row sees need not exist, between the ranges of a call's tokens either.
+TEST_P(Attention, UnseenPagesMayBeMissing) {
+  const Shape shape{2000, 2, 3, 1, 16, 16};
+  Problem p(shape, kernels);
+  p.visible = {{70, 90}, {1500, 1700}};
+  kernels.attend(p.call(), p.scratch.data());
+  const std::vector<float> whole = p.out;
+  for (std::size_t b = 0; b < p.pages.size(); ++b)
+    if (b != 1 && (b < 1500 / 64 || b > 1699 / 64)) p.pages[b] = nullptr;
+  kernels.attend(p.call(), p.scratch.data());
   EXPECT_EQ(p.out, whole);
 }
 

@@ -33,9 +33,9 @@ struct Bound {
   float from = -kInf;
 };
 const Bound kMaxUlp[] = {
-    {Activation::identity, 0},      {Activation::relu, 0},          {Activation::relu2, 0.5},       {Activation::gelu, 9, -4},
-    {Activation::gelu_tanh, 18, -4}, {Activation::gelu_quick, 8, -4}, {Activation::silu, 3, -86},     {Activation::sigmoid, 2.5, -87},
-    {Activation::tanh, 3},          {Activation::softplus, 3, -87}, {Activation::mish, 4.5, -86},   {Activation::elu, 1},
+    {Activation::identity, 0},       {Activation::relu, 0},           {Activation::relu2, 0.5},     {Activation::gelu, 9, -4},
+    {Activation::gelu_tanh, 18, -4}, {Activation::gelu_quick, 8, -4}, {Activation::silu, 3, -86},   {Activation::sigmoid, 2.5, -87},
+    {Activation::tanh, 3},           {Activation::softplus, 3, -87},  {Activation::mish, 4.5, -86}, {Activation::elu, 1},
 };
 
 class ActivationError : public testing::TestWithParam<Target> {};
@@ -123,7 +123,8 @@ TEST(ActivationNames, UnknownNameListsTheKnown) {
     FAIL();
   } catch (const Error& error) {
     const std::string what = error.what();
-    for (const char* part : {"activation", "gelu_pytorch_tanh", "silu", "'gelu2\\x1b'"}) EXPECT_NE(what.find(part), std::string::npos) << what;
+    for (const char* part : {"activation", "gelu_pytorch_tanh", "silu", "'gelu2\\x1b'"})
+      EXPECT_NE(what.find(part), std::string::npos) << what;
   }
 }
 

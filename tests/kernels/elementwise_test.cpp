@@ -68,7 +68,8 @@ void check_rows(double tolerance, Kernel kernel, Oracle oracle) {
       }
       Rows z = x;
       kernel(z.data(), z.stride, z.t, d, z.data(), z.stride);
-      for (index_t i = 0; i < x.t; ++i) ASSERT_EQ(std::memcmp(z.row(i), y.row(i), static_cast<std::size_t>(d) * 4), 0) << "in place, d " << d;
+      for (index_t i = 0; i < x.t; ++i)
+        ASSERT_EQ(std::memcmp(z.row(i), y.row(i), static_cast<std::size_t>(d) * 4), 0) << "in place, d " << d;
       kernel(x.data(), x.stride, 0, d, y.data(), y.stride);  // no rows: nothing happens
     }
   }
@@ -77,8 +78,9 @@ void check_rows(double tolerance, Kernel kernel, Oracle oracle) {
 TEST_P(Elementwise, RmsNorm) {
   Rows w(1, 2000, 2000, 1, 99);
   for (const float* weight : {static_cast<const float*>(w.data()), static_cast<const float*>(nullptr)})
-    check_rows(1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.rms_norm(x, xs, t, d, weight, 1e-5f, y, ys); },
-               [&](auto x, auto d, auto y) { ref::rms_norm(x, d, weight, 1e-5f, y); });
+    check_rows(
+        1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.rms_norm(x, xs, t, d, weight, 1e-5f, y, ys); },
+        [&](auto x, auto d, auto y) { ref::rms_norm(x, d, weight, 1e-5f, y); });
 }
 
 TEST_P(Elementwise, LayerNorm) {
@@ -86,8 +88,9 @@ TEST_P(Elementwise, LayerNorm) {
   for (int which = 0; which < 4; ++which) {
     const float* weight = which & 1 ? w.data() : nullptr;
     const float* bias = which & 2 ? b.data() : nullptr;
-    check_rows(2e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.layer_norm(x, xs, t, d, weight, bias, 1e-3f, y, ys); },
-               [&](auto x, auto d, auto y) { ref::layer_norm(x, d, weight, bias, 1e-3f, y); });
+    check_rows(
+        2e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.layer_norm(x, xs, t, d, weight, bias, 1e-3f, y, ys); },
+        [&](auto x, auto d, auto y) { ref::layer_norm(x, d, weight, bias, 1e-3f, y); });
   }
 }
 
@@ -115,15 +118,17 @@ TEST_P(Elementwise, NormsOfLongRowsStayNearDouble) {
 
 TEST_P(Elementwise, L2Normalise) {
   for (const float eps : {1e-12f, 100.0f})
-    check_rows(1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.l2_normalise(x, xs, t, d, eps, y, ys); },
-               [&](auto x, auto d, auto y) { ref::l2_normalise(x, d, eps, y); });
+    check_rows(
+        1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.l2_normalise(x, xs, t, d, eps, y, ys); },
+        [&](auto x, auto d, auto y) { ref::l2_normalise(x, d, eps, y); });
   float zeros[5] = {};
   k.l2_normalise(zeros, 5, 1, 5, 1e-12f, zeros, 5);
   for (const float v : zeros) EXPECT_EQ(v, 0.0f);
 }
 
 TEST_P(Elementwise, Softmax) {
-  check_rows(1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.softmax(x, xs, t, d, y, ys); }, ref::softmax);
+  check_rows(
+      1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.softmax(x, xs, t, d, y, ys); }, ref::softmax);
   const float masked[] = {-kInf, 2.0f, -kInf, 1.0f, -1e30f};
   float y[5];
   k.softmax(masked, 0, 1, 5, y, 0);
@@ -157,8 +162,11 @@ TEST_P(Elementwise, LogSumExp) {
 TEST_P(Elementwise, ActivationsOfRows) {
   for (int a = 0; a < kActivationCount; ++a) {
     const auto act = static_cast<Activation>(a);
-    check_rows(1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.activate(act, x, xs, t, d, y, ys); },
-               [&](auto x, auto d, auto y) { for (index_t j = 0; j < d; ++j) y[j] = ref::activation(act, x[j]); });
+    check_rows(
+        1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.activate(act, x, xs, t, d, y, ys); },
+        [&](auto x, auto d, auto y) {
+          for (index_t j = 0; j < d; ++j) y[j] = ref::activation(act, x[j]);
+        });
   }
 }
 
@@ -166,26 +174,41 @@ TEST_P(Elementwise, GatedActivations) {
   for (int a = 0; a < kActivationCount; ++a) {
     const auto act = static_cast<Activation>(a);
     // gate and up side by side in one row, as a fused projection leaves them
-    check_rows(1e-6,
-               [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.gate(act, x, xs, x + d / 2, xs, t, d - d / 2, y, ys);
-                 for (index_t i = 0; i < t; ++i) std::fill_n(y + i * ys + d - d / 2, d / 2, 0.0f); },
-               [&](auto x, auto d, auto y) {
-                 std::fill_n(y, d, 0.0);
-                 for (index_t j = 0; j < d - d / 2; ++j) y[j] = ref::activation(act, x[j]) * x[d / 2 + j];
-               });
+    check_rows(
+        1e-6,
+        [&](auto x, auto xs, auto t, auto d, auto y, auto ys) {
+          k.gate(act, x, xs, x + d / 2, xs, t, d - d / 2, y, ys);
+          for (index_t i = 0; i < t; ++i) std::fill_n(y + i * ys + d - d / 2, d / 2, 0.0f);
+        },
+        [&](auto x, auto d, auto y) {
+          std::fill_n(y, d, 0.0);
+          for (index_t j = 0; j < d - d / 2; ++j) y[j] = ref::activation(act, x[j]) * x[d / 2 + j];
+        });
   }
 }
 
 TEST_P(Elementwise, SumsAndScales) {
   Rows other(5, 1537, 1537, 1, 3);
-  check_rows(5e-7, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.add_scaled(x, xs, 1.5f, other.data(), 0, -0.25f, t, d, y, ys); },
-             [&](auto x, auto d, auto y) { for (index_t j = 0; j < d; ++j) y[j] = 1.5 * x[j] - 0.25 * other.data()[j]; });
-  check_rows(0, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.add_scaled(x, xs, 1.0f, other.data(), 0, 1.0f, t, d, y, ys); },
-             [&](auto x, auto d, auto y) { for (index_t j = 0; j < d; ++j) y[j] = x[j] + other.data()[j]; });
-  check_rows(0, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.scale(x, xs, 0.3f, t, d, y, ys); },
-             [&](auto x, auto d, auto y) { for (index_t j = 0; j < d; ++j) y[j] = 0.3f * x[j]; });
-  check_rows(1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.soft_cap(x, xs, 5.0f, t, d, y, ys); },
-             [&](auto x, auto d, auto y) { for (index_t j = 0; j < d; ++j) y[j] = ref::soft_cap(x[j], 5.0); });
+  check_rows(
+      5e-7, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.add_scaled(x, xs, 1.5f, other.data(), 0, -0.25f, t, d, y, ys); },
+      [&](auto x, auto d, auto y) {
+        for (index_t j = 0; j < d; ++j) y[j] = 1.5 * x[j] - 0.25 * other.data()[j];
+      });
+  check_rows(
+      0, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.add_scaled(x, xs, 1.0f, other.data(), 0, 1.0f, t, d, y, ys); },
+      [&](auto x, auto d, auto y) {
+        for (index_t j = 0; j < d; ++j) y[j] = x[j] + other.data()[j];
+      });
+  check_rows(
+      0, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.scale(x, xs, 0.3f, t, d, y, ys); },
+      [&](auto x, auto d, auto y) {
+        for (index_t j = 0; j < d; ++j) y[j] = 0.3f * x[j];
+      });
+  check_rows(
+      1e-6, [&](auto x, auto xs, auto t, auto d, auto y, auto ys) { k.soft_cap(x, xs, 5.0f, t, d, y, ys); },
+      [&](auto x, auto d, auto y) {
+        for (index_t j = 0; j < d; ++j) y[j] = ref::soft_cap(x[j], 5.0);
+      });
 }
 
 TEST_P(Elementwise, MeanOfRows) {
@@ -225,8 +248,7 @@ TEST_P(Elementwise, Rope) {
           }
         }
         Rows alone = before;
-        for (index_t i = 0; i < t; ++i)
-          k.rope(alone.row(i), 0, 1, heads, head_dim, cos.row(i), sin.row(i), 0, n, pairs);
+        for (index_t i = 0; i < t; ++i) k.rope(alone.row(i), 0, 1, heads, head_dim, cos.row(i), sin.row(i), 0, n, pairs);
         ASSERT_EQ(alone.memory, x.memory);
       }
     }

@@ -79,16 +79,16 @@ struct Attend {
   const std::byte* const* pages = nullptr;  // pages[b - first_block] holds entries [64 b, 64 b + 64); unseen pages may be null
   index_t first_block = 0;
 
-  const EntryRange* visible = nullptr;     // (tokens): what each token sees: causal, window, chunk, prefix, all
-  const index_t* query_entry = nullptr;    // (tokens): entry number of each query; null where neither ALiBi nor a policy reads it
+  const EntryRange* visible = nullptr;   // (tokens): what each token sees: causal, window, chunk, prefix, all
+  const index_t* query_entry = nullptr;  // (tokens): entry number of each query; null where neither ALiBi nor a policy reads it
   /// Of a token and a block of 64 entries, a bit per entry that it sees, within `visible`: trees, block-sparse, global tokens.
   const FunctionRef<std::uint64_t(index_t token, index_t block)>* sees = nullptr;
 
   float scale = 1.0f;
-  float soft_cap = 0.0f;         // 0: none
-  const float* alibi = nullptr;  // (heads): slopes
-  const float* sink = nullptr;   // (heads): the logit of a key without a value
-  const float* bias = nullptr;   // of row (i, j) and entry e: bias[i bias_token_stride + j bias_head_stride + e]; read where e is seen
+  float soft_cap = 0.0f;          // 0: none
+  const float* alibi = nullptr;   // (heads): slopes
+  const float* sink = nullptr;    // (heads): the logit of a key without a value
+  const float* bias = nullptr;    // of row (i, j) and entry e: bias[i bias_token_stride + j bias_head_stride + e]; read where e is seen
   index_t bias_token_stride = 0;  // -1 for a table of relative distances
   index_t bias_head_stride = 0;
   const FunctionRef<void(const ScoreTile&)>* adjust = nullptr;  // called per tile; a policy (attention_policy.hpp) costs no call

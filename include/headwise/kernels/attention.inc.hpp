@@ -5,13 +5,13 @@ inline constexpr index_t kGroupRows = 64;  // rows that share a pass over the bl
 // Up to 64 query rows on their way over the blocks, in the caller's scratch.
 struct Group {
   index_t rows;
-  index_t padded;    // rows of whole tiles; those behind `rows` see nothing
-  EntryRange seen;   // by any row
-  float* q;          // per tile of R rows: (key_dim, R)
-  float* out;        // (64, value_stride) of the running segment, not yet divided
-  float* total;      // of the segments before it
-  float* sums;       // (64, kLanes)
-  float* scores;     // (8, 64)
+  index_t padded;   // rows of whole tiles; those behind `rows` see nothing
+  EntryRange seen;  // by any row
+  float* q;         // per tile of R rows: (key_dim, R)
+  float* out;       // (64, value_stride) of the running segment, not yet divided
+  float* total;     // of the segments before it
+  float* sums;      // (64, kLanes)
+  float* scores;    // (8, 64)
   float max[kGroupRows], total_max[kGroupRows], total_sum[kGroupRows], sum[kGroupRows];
   QueryRow row[kGroupRows];
 };
@@ -66,7 +66,8 @@ HEADWISE_HOT Block block_of(const Attend& a, index_t number, index_t kv_head) {
 // ---- one segment ----
 
 template <int R, class Score, class Normaliser>
-HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser& normaliser, Group& g, index_t first, Tile& t, Block& block) {
+HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser& normaliser, Group& g, index_t first, Tile& t,
+                          Block& block) {
   const index_t stride = a.layout.value_stride();
   float* out = g.out + first * stride;
   score_tile<R>(a, score, t, block);
@@ -292,8 +293,8 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
   for (index_t token = 0; token < a.tokens; ++token) {
     const EntryRange range = a.visible[token];
     const index_t begin = range.begin / kKeyBlock, end = range.begin < range.end ? (range.end + kKeyBlock - 1) / kKeyBlock : begin;
-    const ScoreRows view{rows,  kv_heads * a.heads, (end - begin) * kKeyBlock, begin * kKeyBlock,
-                         token, a.query_entry != nullptr ? a.query_entry[token] : 0};
+    const ScoreRows view{
+        rows, kv_heads * a.heads, (end - begin) * kKeyBlock, begin * kKeyBlock, token, a.query_entry != nullptr ? a.query_entry[token] : 0};
     for (int pass = 0; pass < 2; ++pass) {  // scores, then outputs
       if (pass == 1) {
         if constexpr (detail::is_softmax_rows<Normaliser>) softmax_rows(a, view);

@@ -35,8 +35,8 @@ struct OnlineRow {
 /// A normaliser that sees a row's scores 64 at a time and can merge segments. Unseen entries have the score -inf; they must get the
 /// weight 0 and change nothing.
 template <class N>
-concept OnlineNormaliser = std::same_as<N, Softmax> || requires(const N n, OnlineRow& row, const OnlineRow& other, float* scores,
-                                                               float& factor) {
+concept OnlineNormaliser = std::same_as<N, Softmax> ||
+    requires(const N n, OnlineRow& row, const OnlineRow& other, float* scores, float& factor) {
   /// Replaces 64 scores by weights. Returns the factor of the output so far (1: unchanged).
   { n.absorb(row, scores) } -> std::same_as<float>;
   /// row takes in a later segment; its output becomes (returned factor) output + factor (output of the later segment).
@@ -76,6 +76,8 @@ inline constexpr bool is_softmax_rows<WatchedSoftmaxRows<Look>> = true;
 /// Replaces the scores of all heads of a token by weights: top-k, ReLU, talking heads, stick-breaking. Unseen entries have the score
 /// -inf; their weight is ignored.
 template <class N>
-concept RowNormaliser = detail::is_softmax_rows<N> || requires(const N n, const ScoreRows& rows) { n.rows(rows); };
+concept RowNormaliser = detail::is_softmax_rows<N> || requires(const N n, const ScoreRows& rows) {
+  n.rows(rows);
+};
 
 }  // namespace hw::kernels

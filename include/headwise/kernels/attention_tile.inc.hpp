@@ -5,7 +5,7 @@
 // adds nothing to any chain, so entries that no row of the tile sees are left out.
 
 inline constexpr int kTileRows = 8;
-inline constexpr int kRegisterRows = kLanes == 16 ? 8 : 4;     // rows whose accumulators fit the registers
+inline constexpr int kRegisterRows = kLanes == 16 ? 8 : 4;  // rows whose accumulators fit the registers
 inline constexpr int kAccumulators = kLanes == 16 ? 16 : 8;
 inline constexpr int kKeyVectors = kKeyBlock / kLanes;
 inline constexpr std::uint64_t kAllKeys = ~std::uint64_t{0};
@@ -50,8 +50,8 @@ HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, inde
 
 // Columns [0, cols), a multiple of kLanes, in strips of N vectors, then of fewer.
 template <int R, int N, int RowStep, int Step, bool Accumulate, bool Fetch>
-HEADWISE_HOT void strips(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, index_t cols, Vf scale,
-                         index_t ahead) {
+HEADWISE_HOT void strips(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, index_t cols,
+                         Vf scale, index_t ahead) {
   index_t j = 0;
   for (; j + N * kLanes <= cols; j += N * kLanes)
     product<R, N, RowStep, Step, Accumulate, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, scale, ahead);
@@ -185,8 +185,7 @@ HEADWISE_HOT void score_tile(const Attend& a, const Score& score, const Tile& t,
   }
   if (a.soft_cap != 0.0f) cap_scores(t.scores, R, a.soft_cap);
   if (a.alibi != nullptr) {
-    for (int r = 0; r < t.count; ++r)
-      add_alibi(t.scores + r * kKeyBlock, a.alibi[t.row[r].head - a.first_head], entry - t.row[r].entry);
+    for (int r = 0; r < t.count; ++r) add_alibi(t.scores + r * kKeyBlock, a.alibi[t.row[r].head - a.first_head], entry - t.row[r].entry);
   }
   if (a.bias != nullptr) {
     for (int r = 0; r < t.count; ++r) {

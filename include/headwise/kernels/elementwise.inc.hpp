@@ -176,8 +176,8 @@ inline constexpr auto kGate = gate_table(std::make_index_sequence<kActivationCou
 HEADWISE_KERNEL void activate(Activation act, const float* x, index_t x_stride, index_t t, index_t d, float* y, index_t y_stride) {
   kActivate[static_cast<std::size_t>(act)](x, x_stride, t, d, y, y_stride);
 }
-HEADWISE_KERNEL void gate(Activation act, const float* g, index_t g_stride, const float* u, index_t u_stride, index_t t, index_t d, float* y,
-                          index_t y_stride) {
+HEADWISE_KERNEL void gate(Activation act, const float* g, index_t g_stride, const float* u, index_t u_stride, index_t t, index_t d,
+                          float* y, index_t y_stride) {
   kGate[static_cast<std::size_t>(act)](g, g_stride, u, u_stride, t, d, y, y_stride);
 }
 

@@ -29,7 +29,8 @@ inline std::vector<double> scores(const Attend& a, const KeysValues& kv, index_t
   for (index_t e = 0; e < kv.entries; ++e) {
     if (!sees(a, token, e)) continue;
     double x = 0;
-    for (index_t d = 0; d < a.layout.key_dim; ++d) x += double(a.q[token * a.q_token_stride + head * a.q_head_stride + d]) * kv.k[e * kv.k_stride + d];
+    for (index_t d = 0; d < a.layout.key_dim; ++d)
+      x += double(a.q[token * a.q_token_stride + head * a.q_head_stride + d]) * kv.k[e * kv.k_stride + d];
     x *= a.scale;
     if (a.soft_cap != 0) x = a.soft_cap * std::tanh(x / a.soft_cap);
     if (a.alibi != nullptr) x += double(a.alibi[head]) * double(e - a.query_entry[token]);
@@ -53,7 +54,8 @@ inline std::vector<double> weigh(const Attend& a, const KeysValues& kv, index_t 
   std::vector<double> out(static_cast<std::size_t>(a.layout.value_dim), 0.0);
   for (index_t e = 0; e < kv.entries; ++e) {
     if (!sees(a, token, e)) continue;
-    for (index_t d = 0; d < a.layout.value_dim; ++d) out[static_cast<std::size_t>(d)] += w[static_cast<std::size_t>(e)] * kv.v[e * kv.v_stride + d];
+    for (index_t d = 0; d < a.layout.value_dim; ++d)
+      out[static_cast<std::size_t>(d)] += w[static_cast<std::size_t>(e)] * kv.v[e * kv.v_stride + d];
   }
   return out;
 }
