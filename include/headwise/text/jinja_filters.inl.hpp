@@ -275,7 +275,7 @@ template <bool last>
 Value end_filter(const Value& input, const Arguments& arguments, Meter& meter) {
   arguments.none();
   if (input.is_string() && !input.text().empty()) return item_of(input, last ? -1 : 0, meter);
-  const Value items = iterate(input, meter);
+  const Value items = input.is_list() ? input : iterate(input, meter);
   if (items.items().empty()) return Value::undefined("there is no item in an empty sequence");
   return last ? items.items().back() : items.items().front();
 }

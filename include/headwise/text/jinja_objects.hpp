@@ -115,7 +115,7 @@ void append_json(MeteredText& out, const Value& value, const JsonLayout& layout,
 index_t integer_argument(const Value* value, index_t fallback, std::string_view what);
 /// A string argument. Errors: another kind.
 const std::string& text_argument(const Value& value, std::string_view what);
-/// Spends steps for looking at the whole of a value once.
+/// Spends steps for looking at the whole of a text once. (Lists pay where their items are used.)
 void spend_look(const Value& value, Meter& meter);
 
 }  // namespace hw::jinja

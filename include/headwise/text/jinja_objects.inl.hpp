@@ -84,9 +84,7 @@ HEADWISE_INLINE Value Loop::changed(const Arguments& arguments, Meter& meter) {
 }
 
 HEADWISE_INLINE void spend_look(const Value& value, Meter& meter) {
-  if (value.is_string()) meter.step(static_cast<index_t>(value.text().size() / 64));
-  if (value.is_list()) meter.step(static_cast<index_t>(value.items().size() / 8));
-  if (value.is_dict()) meter.step(static_cast<index_t>(value.entries().size() / 8));
+  if (value.is_string()) meter.step(static_cast<index_t>(value.text().size() / 16));
 }
 
 HEADWISE_INLINE index_t integer_argument(const Value* value, index_t fallback, std::string_view what) {
@@ -116,7 +114,7 @@ HEADWISE_INLINE Value item_of(const Value& value, const Value& key, Meter& meter
   if (value.is_dict()) {
     if (const Value* item = value.find(key)) return *item;
   } else if (key.is_integral() && (value.is_list() || value.is_string())) {
-    spend_look(value.is_string() ? value : Value(), meter);
+    spend_look(value, meter);
     const bool list = value.is_list();
     const index_t size = list ? static_cast<index_t>(value.items().size()) : character_count(value.text());
     const index_t wanted = key.as_integer(), i = wanted < 0 ? wanted + size : wanted;

@@ -97,7 +97,7 @@ inline bool repeats(const Value& v) {
 
 // Steps for looking for `needle` everywhere in `text`, at worst.
 inline void spend_search(std::string_view text, std::string_view needle, Meter& meter) {
-  meter.step(static_cast<index_t>((text.size() / 64 + 1) * (needle.size() / 16 + 1)));
+  meter.step(static_cast<index_t>((text.size() / 16 + 1) * (needle.size() / 16 + 1)));
 }
 
 }  // namespace detail

@@ -340,7 +340,7 @@ HEADWISE_INLINE Value make_list(Value::List items, Meter& meter, Sequence sequen
 HEADWISE_INLINE Value iterate(const Value& value, Meter& meter) {
   Value::List items;
   switch (value.kind()) {
-    case Kind::list: return value;
+    case Kind::list: meter.step(static_cast<index_t>(value.items().size() / 2)); return value;
     case Kind::undefined: break;
     case Kind::string:
       for (std::string_view rest = value.text(); !rest.empty();) {
