@@ -1,6 +1,7 @@
 // Matrix kernels for block-quantised weights and int8 activations; included once for each target (targets/region.hpp), VNNI among them.
-// Uses the tiles of matmul_plain.inc.hpp. The target says: Vb and its operations; FusedTiles, the numbers of rows of tiles that decode
-// weights in registers, and WideTiles, of tiles that read a chunk which was decoded to bytes once for many rows.
+// Uses the tiles of matmul_plain.inc.hpp. The target says: Vb and its operations; byte_vectors(rows), registers of outputs in a tile;
+// kFusedTypes and FusedTiles, the types and numbers of rows of tiles that decode weights in registers; WideTiles, the numbers of rows of
+// tiles that read a chunk which was decoded to bytes once for many of them.
 
 // Reads packed records of a type: quads of weights as unsigned bytes, scales and minimums as floats. v: which vector of the panel.
 template <DType Type>
@@ -143,26 +144,27 @@ HEADWISE_HOT float group_sum(const QuantisedBlock& x, int g) {
 
 template <int R>
 struct GroupSums {
-  Vi value[R][kByteVectors];
+  Vi value[R][byte_vectors(R)];
 };
 
 // Quads J and J + 4 of a block; of types with two groups a block only the one in group g.
 template <class P, int R, int J>
 HEADWISE_HOT void add_quads(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&x)[R], GroupSums<R>& sums) {
-  Vb low[kByteVectors], high[kByteVectors];
+  constexpr int kVectors = byte_vectors(R);
+  Vb low[kVectors], high[kVectors];
   HEADWISE_UNROLL
-  for (int v = 0; v < kByteVectors; ++v) P::template quads<J>(record, s, v0 + v, low[v], high[v]);
+  for (int v = 0; v < kVectors; ++v) P::template quads<J>(record, s, v0 + v, low[v], high[v]);
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
     if (P::kGroups == 1 || g == 0) {
       const Vb a = splat_quad(x[r]->values + 4 * J);
       HEADWISE_UNROLL
-      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], low[v], a);
+      for (int v = 0; v < kVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], low[v], a);
     }
     if (P::kGroups == 1 || g == 1) {
       const Vb a = splat_quad(x[r]->values + 4 * J + 16);
       HEADWISE_UNROLL
-      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], high[v], a);
+      for (int v = 0; v < kVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], high[v], a);
     }
   }
 }
@@ -173,9 +175,10 @@ struct QuantisedTile {
   template <int R>
   HEADWISE_KERNEL static void run(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out,
                                   Ahead ahead) {
-    for (int column = 0; column < kPanel && column < out.columns; column += kByteVectors * kLanes) {
+    constexpr int kVectors = byte_vectors(R);
+    for (int column = 0; column < kPanel && column < out.columns; column += kVectors * kLanes) {
       const int v0 = column / kLanes;
-      Vf acc[R][kByteVectors];
+      Vf acc[R][kVectors];
       begin_tile(acc, out, rows, column);
       const QuantisedBlock* row[R];
       HEADWISE_UNROLL
@@ -197,12 +200,13 @@ struct QuantisedTile {
   // Group g of block s.
   template <int R>
   HEADWISE_HOT static void add_group(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&row)[R],
-                                     Vf (&acc)[R][kByteVectors]) {
+                                     Vf (&acc)[R][byte_vectors(R)]) {
+    constexpr int kVectors = byte_vectors(R);
     GroupSums<R> sums;
     HEADWISE_UNROLL
     for (int r = 0; r < R; ++r) {
       Vi start = splat_int(0);
-      if constexpr (P::kShift >= 0) {
+      if constexpr (P::kShift >= 0 && (P::kSmall || !kLargeIsSigned)) {  // takes the offset of the quants back
         if (P::kGroups == 1)
           start = splat_int(row[r]->minus_sum);
         else
@@ -210,14 +214,14 @@ struct QuantisedTile {
         start = shift_left_int<P::kShift < 0 ? 0 : P::kShift>(start);
       }
       HEADWISE_UNROLL
-      for (int v = 0; v < kByteVectors; ++v) sums.value[r][v] = start;
+      for (int v = 0; v < kVectors; ++v) sums.value[r][v] = start;
     }
     add_quads<P, R, 0>(record, s, g, v0, row, sums);
     add_quads<P, R, 1>(record, s, g, v0, row, sums);
     add_quads<P, R, 2>(record, s, g, v0, row, sums);
     add_quads<P, R, 3>(record, s, g, v0, row, sums);
     HEADWISE_UNROLL
-    for (int v = 0; v < kByteVectors; ++v) {
+    for (int v = 0; v < kVectors; ++v) {
       const Vf scale = P::scale(record, s, g, v0 + v);
       HEADWISE_UNROLL
       for (int r = 0; r < R; ++r) acc[r][v] = fma(to_float(sums.value[r][v]), mul(scale, splat(row[r]->scale)), acc[r][v]);

@@ -164,24 +164,27 @@ HEADWISE_HOT Vb splat_quad(const void* p) {
   std::memcpy(&x, p, 4);
   return {_mm256_set1_epi32(x)};
 }
-// maddubs adds two products in int16, which large weights would overflow: those go as even and odd bytes.
+// maddubs adds two products in int16, which large weights would overflow: those are read as w - 128.
+inline constexpr bool kLargeIsSigned = true;
 template <bool Small>
 HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
   if constexpr (Small) {
-    return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(_mm256_maddubs_epi16(w.v, x.v), _mm256_set1_epi16(1)))};
-  } else {
-    const __m256i even = _mm256_and_si256(w.v, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(w.v, 8);
-    const __m256i x_even = _mm256_srai_epi16(_mm256_slli_epi16(x.v, 8), 8), x_odd = _mm256_srai_epi16(x.v, 8);
-    return {_mm256_add_epi32(_mm256_add_epi32(acc.v, _mm256_madd_epi16(even, x_even)), _mm256_madd_epi16(odd, x_odd))};
+    acc.v = _mm256_add_epi32(acc.v, _mm256_madd_epi16(_mm256_maddubs_epi16(w.v, x.v), _mm256_set1_epi16(1)));
+  } else {  // |w - 128| by x with the sign of w - 128: sums of two stay below 2^15
+    const __m256i w_signed = _mm256_xor_si256(w.v, _mm256_set1_epi8(-128));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w_signed), _mm256_sign_epi8(x.v, w_signed));
+    acc.v = _mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
+  __asm__("" : "+x"(acc.v));  // or the compiler makes one wide sum of a tile's many terms, which does not fit the registers
+  return acc;
 }
 
 inline constexpr int kTileVectors = 2;
-inline constexpr int kByteVectors = 2;
+constexpr int byte_vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 using SmallTiles = std::integer_sequence<int, 1, 4>;
 using TallTiles = std::integer_sequence<int, 4, 6>;
-using FusedTiles = std::integer_sequence<int, 1, 3>;
-using WideTiles = std::integer_sequence<int, 1, 3>;
+using FusedTiles = std::integer_sequence<int, 1, 2>;
+using WideTiles = std::integer_sequence<int, 1, 2, 6>;
 inline constexpr std::array<DType, 2> kFusedTypes{DType::q4_0, DType::q4_1};
 
 HEADWISE_END_TARGET

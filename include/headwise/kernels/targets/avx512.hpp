@@ -121,19 +121,23 @@ HEADWISE_HOT void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 #include "headwise/kernels/targets/avx512_bytes.inc.hpp"
 
 // As on AVX2.
+inline constexpr bool kLargeIsSigned = true;
 template <bool Small>
 HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
   if constexpr (Small) {
-    return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(_mm512_maddubs_epi16(w.v, x.v), _mm512_set1_epi16(1)))};
+    acc.v = _mm512_add_epi32(acc.v, _mm512_madd_epi16(_mm512_maddubs_epi16(w.v, x.v), _mm512_set1_epi16(1)));
   } else {
-    const __m512i even = _mm512_and_si512(w.v, _mm512_set1_epi16(255)), odd = _mm512_srli_epi16(w.v, 8);
-    const __m512i x_even = _mm512_srai_epi16(_mm512_slli_epi16(x.v, 8), 8), x_odd = _mm512_srai_epi16(x.v, 8);
-    return {_mm512_add_epi32(_mm512_add_epi32(acc.v, _mm512_madd_epi16(even, x_even)), _mm512_madd_epi16(odd, x_odd))};
+    const __m512i w_signed = _mm512_xor_si512(w.v, _mm512_set1_epi8(-128));
+    const __m512i x_signed = _mm512_mask_sub_epi8(x.v, _mm512_movepi8_mask(w_signed), _mm512_setzero_si512(), x.v);
+    const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(w_signed), x_signed);
+    acc.v = _mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
   }
+  __asm__("" : "+v"(acc.v));  // or the compiler makes one wide sum of a tile's many terms, which does not fit the registers
+  return acc;
 }
 
 inline constexpr int kTileVectors = 2;
-inline constexpr int kByteVectors = 2;
+constexpr int byte_vectors(int) { return 2; }
 using SmallTiles = std::integer_sequence<int, 1, 4, 8>;
 using TallTiles = std::integer_sequence<int, 4, 8, 12>;
 using FusedTiles = std::integer_sequence<int, 1, 4>;

@@ -12,6 +12,7 @@ HEADWISE_BEGIN_AVX512_VNNI
 
 #include "headwise/kernels/targets/avx512_bytes.inc.hpp"
 
+inline constexpr bool kLargeIsSigned = false;
 template <bool Small>
 HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
   return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)};

@@ -178,7 +178,9 @@ HEADWISE_HOT Vb splat_quad(const void* p) {  // 4 bytes to every lane
   std::memcpy(&x, p, 4);
   return std::bit_cast<Vb>(IntLanes{x, x, x, x});
 }
-// acc + the sum of the four products of each lane: unsigned w, signed x. Small: every w < 64.
+// acc + the sum of the four products of each lane: unsigned w, signed x. Small: every w < 64. If not Small and kLargeIsSigned, w stands
+// for w - 128.
+inline constexpr bool kLargeIsSigned = false;
 template <bool Small>
 HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {  // products fit 16 bits: 255 * 127
   const ShortLanes w_pairs = std::bit_cast<ShortLanes>(w), x_pairs = std::bit_cast<ShortLanes>(x);
@@ -189,7 +191,7 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {  // products fit 16 bits: 255 * 127
 
 // Shapes of tiles: registers of outputs, and the numbers of rows that they are compiled for (matmul_*.inc.hpp).
 inline constexpr int kTileVectors = 2;
-inline constexpr int kByteVectors = 1;
+constexpr int byte_vectors(int) { return 2; }
 using SmallTiles = std::integer_sequence<int, 1>;
 using TallTiles = std::integer_sequence<int, 4>;
 using FusedTiles = std::integer_sequence<int, 1>;
