@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "headwise/auto.hpp"
+#include "headwise/io/convert.hpp"
 
 namespace {
 

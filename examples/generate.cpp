@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "headwise/auto.hpp"
+#include "headwise/io/convert.hpp"
 #include "support/program.hpp"
 
 namespace {

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "examples/support/golden_case.hpp"
 #include "headwise/families/stock.hpp"
+#include "headwise/headwise.hpp"
+#include "headwise/io/open_weights.hpp"
 
 namespace {
 

@@ -22,6 +22,7 @@ namespace detail {
 // n numbers of mean 0 and variance 1 that depend on the name and the seed: sums of four uniform numbers, exact in float.
 inline std::vector<float> draw(std::string_view path, std::uint64_t seed, index_t n) {
   std::uint64_t state = checksum(std::as_bytes(std::span(path))) ^ (seed * 0x9e3779b97f4a7c15u);
+  if (n < 0) fail(path, "a size of at least 0", std::to_string(n));
   std::vector<float> out(static_cast<std::size_t>(n));
   for (float& v : out) {
     std::uint64_t z = state += 0x9e3779b97f4a7c15u;  // splitmix64

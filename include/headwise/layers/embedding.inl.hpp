@@ -20,9 +20,16 @@ HEADWISE_INLINE void EmbeddingTable::row(index_t i, float scale, bool add, std::
   step.kernels.elementwise.add_scaled(out.data(), n, add ? 1.0f : 0.0f, wide, n, scale, 1, n, out.data(), n);
 }
 
+namespace detail {
+inline const Embedding::Config& checked(const Embedding::Config& c, const Build& b) {
+  if (c.vocab_size <= 0 || c.hidden_size <= 0) fail(b.path("weight"), "a vocabulary and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
+  if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
+  return c;
+}
+}  // namespace detail
+
 HEADWISE_INLINE Embedding::Embedding(const Config& c, const Build& b)
-    : config_(c), tokens_(c.vocab_size, c.hidden_size, b), norm_(make_norm(c.norm, b.scope("norm"))) {
-  if (c.vocab_size <= 0 || c.hidden_size <= 0) fail(b.path("weight"), "a vocabulary and a width above 0", concat(c.vocab_size, " x ", c.hidden_size));
+    : config_(detail::checked(c, b)), tokens_(c.vocab_size, c.hidden_size, b), norm_(make_norm(c.norm, b.scope("norm"))) {
   if (c.positions > 0) positions_.emplace(c.positions, c.hidden_size, b.scope("positions"));
   if (c.types > 0) types_.emplace(c.types, c.hidden_size, b.scope("types"));
 }

@@ -8,6 +8,7 @@ namespace hw {
 HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b) : in_(in) {
   for (const LinearPart& p : parts) {
     const Build scope = p.name.empty() ? b : b.scope(p.name);
+    if (p.out <= 0 || in <= 0) fail(scope.path("weight"), "sizes above 0", shape_string({p.out, in}));
     Part part;
     part.weights = scope.packed("weight", p.out, in);
     if (p.bias) part.bias = scope.vector("bias", p.out);

@@ -119,7 +119,11 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   blocks_.reserve(config_.blocks.size());
   for (std::size_t i = 0; i < config_.blocks.size(); ++i) blocks_.push_back(make_block(config_.blocks[i], b.scope(concat("layers.", i))));
   norm_ = make_norm(config_.norm, b.scope("norm"));
-  for (const Head::Config& head : config_.heads) heads_.emplace_back(head, config_.embedding.hidden_size, b.scope(head.scope));
+  for (const Head::Config& head : config_.heads) {
+    for (const Head& other : heads_)
+      if (other.name() == head.name) fail("heads", concat("two are called ", quoted(head.name)));
+    heads_.emplace_back(head, config_.embedding.hidden_size, b.scope(head.scope));
+  }
   if (config_.schedule.empty())
     for (int i = 0; i < static_cast<int>(blocks_.size()); ++i) config_.schedule.push_back({i, i});
   check_schedule();

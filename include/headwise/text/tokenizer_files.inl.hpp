@@ -1,6 +1,6 @@
 #pragma once
 #include "headwise/text/tokenizer_files.hpp"
-#include "headwise/text/tokenizer_json.hpp"
+#include "headwise/text/tokenizer_json.inl.hpp"  // detail::read_vocabulary
 
 namespace hw::text {
 namespace detail {

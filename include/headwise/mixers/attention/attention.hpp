@@ -79,6 +79,7 @@ class Attention {
         options_(c.options),
         project_(c.project, b),
         output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
+    if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
     if (options_.alibi) alibi_ = detail::alibi_slopes(project_.heads());
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -58,6 +59,13 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
   const index_t groups = call.layout.heads, group = call.heads / groups;
   const index_t tile = std::max<index_t>(8, 64 / group);  // tokens of a task: about 64 query rows
 
+  // What the tokens [0, n) of a task see together.
+  const auto joint = [](const EntryRange* visible, index_t n) {
+    EntryRange seen = visible[0];
+    for (index_t t = 1; t < n; ++t) seen = {std::min(seen.begin, visible[t].begin), std::max(seen.end, visible[t].end)};
+    return kernels::segments_of(seen);
+  };
+
   // A task is one KV head and one tile of one sequence's tokens.
   struct Task {
     std::size_t sequence;
@@ -73,13 +81,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
       for (index_t at = tokens.sequences[s].begin; at < tokens.sequences[s].end; at += tile) {
         const RowRange rows{at, std::min(at + tile, tokens.sequences[s].end)};
         tasks[static_cast<std::size_t>(n++)] = {s, rows, g};
-        EntryRange seen = call.visible[static_cast<std::size_t>(rows.begin)];
-        for (index_t t = rows.begin; t < rows.end; ++t) {
-          seen.begin = std::min(seen.begin, call.visible[static_cast<std::size_t>(t)].begin);
-          seen.end = std::max(seen.end, call.visible[static_cast<std::size_t>(t)].end);
-        }
-        const EntryRange of = kernels::segments_of(seen);
-        segments = std::max(segments, of.end - of.begin);
+        const EntryRange own = joint(call.visible.data() + rows.begin, rows.size());
+        segments = std::max(segments, own.end - own.begin);
       }
 
   const auto attend_of = [&](const Task& task) {
@@ -125,17 +128,13 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
     executor.run(workers, [&](int worker) {
       for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count * segments;)
         with_predicate(tasks[static_cast<std::size_t>(i / segments)], [&](const kernels::Attend& a) {
-          EntryRange seen = a.visible[0];
-          for (index_t t = 1; t < a.tokens; ++t) seen = {std::min(seen.begin, a.visible[t].begin), std::max(seen.end, a.visible[t].end)};
-          const EntryRange own = kernels::segments_of(seen);
+          const EntryRange own = joint(a.visible, a.tokens);
           if (own.begin + i % segments < own.end) kernel.attend_segment(a, own.begin + i % segments, partials.data() + i * partial, scratch.data() + worker * scratch_size);
         });
     });
     for (index_t i = 0; i < count; ++i)
       with_predicate(tasks[static_cast<std::size_t>(i)], [&](const kernels::Attend& a) {
-        EntryRange seen = a.visible[0];
-        for (index_t t = 1; t < a.tokens; ++t) seen = {std::min(seen.begin, a.visible[t].begin), std::max(seen.end, a.visible[t].end)};
-        const EntryRange own = kernels::segments_of(seen);
+        const EntryRange own = joint(a.visible, a.tokens);
         kernel.merge_segments(a, partials.data() + i * segments * partial, own.end - own.begin);
       });
     return;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <concepts>
+#include <string_view>
 
+#include "headwise/core/error.hpp"
 #include "headwise/flow/concepts.hpp"
 #include "headwise/kernels/attention.hpp"
 
@@ -12,7 +14,7 @@ namespace hw {
 using kernels::EntryRange;
 
 /// `range(tokens, row, total)`: the entries that `row` may see when its sequence has `total` entries after the step.
-/// Optionally `sees(tokens, row, block)`: a bit for each of the 64 entries of a block, within the range (trees, block-sparse, global tokens).
+/// Optionally `check(where)`, which throws for a mask that makes no sense, and `sees(tokens, row, block)`: a bit for each of the 64 entries of a block, within the range (trees, block-sparse, global tokens).
 template <class M>
 concept Mask = requires(const M m, const TokenSet& tokens, index_t row, index_t total) {
   { m.range(tokens, row, total) } noexcept -> std::same_as<EntryRange>;
@@ -24,6 +26,9 @@ struct Causal {
   static constexpr Couples couples = Couples::past;
   index_t window = 0;  // sliding_window: the number of entries seen, the row's own included
 
+  void check(std::string_view where) const {
+    if (window < 0) fail(where, "a window of at least 0 (0: no limit)", std::to_string(window));
+  }
   EntryRange range(const TokenSet& tokens, index_t row, index_t) const noexcept {
     const index_t i = tokens.index[static_cast<std::size_t>(row)];
     return {window > 0 ? std::max<index_t>(0, i - window + 1) : 0, i + 1};
@@ -35,6 +40,9 @@ struct Full {
   static constexpr Couples couples = Couples::sequence;
   index_t radius = 0;  // 0: no limit
 
+  void check(std::string_view where) const {
+    if (radius < 0) fail(where, "a radius of at least 0 (0: no limit)", std::to_string(radius));
+  }
   EntryRange range(const TokenSet& tokens, index_t row, index_t total) const noexcept {
     if (radius == 0) return {0, total};
     const index_t i = tokens.index[static_cast<std::size_t>(row)];

@@ -1,0 +1,266 @@
+// Calls with bad parameters: an error that names the argument, and a state that is as before. And a decode step that allocates nothing.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "tests/models/toy.hpp"
+
+namespace {
+std::atomic<long> allocations{-1};  // -1: not counting
+void count() {
+  if (allocations.load(std::memory_order_relaxed) >= 0) allocations.fetch_add(1, std::memory_order_relaxed);
+}
+}  // namespace
+
+void* operator new(std::size_t n) {
+  count();
+  if (void* p = std::malloc(n)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t n, std::align_val_t a) {
+  count();
+  const auto align = static_cast<std::size_t>(a);
+  if (void* p = std::aligned_alloc(align, (n + align - 1) / align * align)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace {
+
+using hw::index_t;
+using hw::StateSet;
+
+TEST(Decode, AllocatesNothingAfterWarmUp) {
+  for (const bool recurrent : {false, true}) {
+    const auto model = toy::hybrid(2, recurrent);
+    StateSet state = model->make_state();
+    hw::Output out;
+    const auto prompt = toy::ids(50);
+    model->forward({.ids = prompt, .state = &state}, out);
+    state.reserve(200);
+    for (int i = 0; i < 3; ++i) model->forward({.ids = std::span(prompt).first(1), .state = &state}, out);
+    allocations = 0;
+    for (int i = 0; i < 150; ++i) model->forward({.ids = std::span(prompt).first(1), .state = &state}, out);
+    const long counted = allocations.exchange(-1);
+    EXPECT_EQ(counted, 0) << (recurrent ? "hybrid" : "attention");
+  }
+}
+
+TEST(Decode, TheCounterCounts) {
+  allocations = 0;
+  const auto p = std::make_unique<std::array<int, 100>>();
+  EXPECT_GT(allocations.exchange(-1), 0);
+  EXPECT_NE(p, nullptr);
+}
+
+// The call throws an Error that mentions all of `words`, and `state` then continues as an undisturbed one does.
+template <class Call>
+void expect_refusal(const hw::Model& model, Call call, std::initializer_list<const char*> words) {
+  StateSet state = model.make_state();
+  toy::feed(model, &state, toy::ids(12));
+  StateSet undisturbed = state.fork();
+  try {
+    call(state);
+    ADD_FAILURE() << "no error";
+  } catch (const hw::Error& e) {
+    const std::string what = e.what();
+    EXPECT_LE(what.size(), 500u);
+    for (const char* word : words) EXPECT_NE(what.find(word), std::string::npos) << what << "  lacks  " << word;
+  }
+  const auto y = toy::ids(5, 2);
+  EXPECT_EQ(toy::feed(model, &state, y), toy::feed(model, &undisturbed, y));
+}
+
+TEST(Calls, BadSequencesAreRefused) {
+  const auto model = toy::hybrid(1, true, 128);
+  hw::Output out;
+  const std::vector<std::int32_t> good = toy::ids(3);
+  const auto bad_id = [&](std::int32_t id) {
+    return [&, id](StateSet& s) {
+      const std::vector<std::int32_t> ids{1, 2, id};
+      model->forward({.ids = ids, .state = &s}, out);
+    };
+  };
+  expect_refusal(*model, [&](StateSet& s) { model->forward({.ids = {}, .state = &s}, out); }, {"sequence 0", "no tokens"});
+  expect_refusal(*model, [&](StateSet&) { model->forward(std::span<const hw::Sequence>(), out); }, {"no sequence"});
+  expect_refusal(*model, bad_id(64), {"token 2", "64", "vocabulary"});
+  expect_refusal(*model, bad_id(2147483647), {"2147483647"});
+  expect_refusal(*model, bad_id(-1), {"-1"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {  // only the last of the batch is wrong
+                   StateSet other = model->make_state();
+                   const std::vector<std::int32_t> wrong{99};
+                   const hw::Sequence batch[] = {{.ids = good, .state = &s}, {.ids = wrong, .state = &other}};
+                   model->forward(batch, out);
+                 },
+                 {"sequence 1", "99"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {
+                   const auto many = toy::ids(117);  // 12 + 117 = 129 positions
+                   model->forward({.ids = many, .state = &s}, out);
+                 },
+                 {"128", "max_position_embeddings"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {
+                   const hw::Sequence batch[] = {{.ids = good, .state = &s}, {.ids = good, .state = &s}};
+                   model->forward(batch, out);
+                 },
+                 {"sequence 1", "same state", "sequence 0"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {
+                   const hw::Sequence batch[] = {{.ids = good, .state = &s}, {.ids = good}};
+                   model->forward(batch, out);
+                 },
+                 {"sequence 1", "all sequences"});
+  expect_refusal(*model,
+                 [&](StateSet&) {
+                   StateSet foreign = toy::hybrid(1, false)->make_state();
+                   model->forward({.ids = good, .state = &foreign}, out);
+                 },
+                 {"state of this model"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {
+                   const std::vector<std::int32_t> rows{-1, -1};
+                   hw::Tensor<float> narrow({2, toy::kWidth - 1});
+                   model->forward({.ids = rows, .state = &s, .vectors = narrow.view()}, out);
+                 },
+                 {"(2, 64)", "(2, 63)"});
+  expect_refusal(*model,
+                 [&](StateSet& s) {
+                   const std::vector<std::int32_t> marks{0};
+                   model->forward({.ids = good, .state = &s, .marks = marks}, out);
+                 },
+                 {"mark"});
+}
+
+TEST(Calls, BadPositionsAreRefused) {
+  const auto model = toy::hybrid(1);
+  expect_refusal(*model, [&](StateSet& s) { s.truncate(13); }, {"truncate", "13", "12"});
+  expect_refusal(*model, [&](StateSet& s) { s.truncate(-1); }, {"truncate", "-1"});
+  expect_refusal(*model, [&](StateSet& s) { s.truncate(5); }, {"truncate", "5", "rewind"});  // the recurrence does not reach it
+  expect_refusal(*model, [&](StateSet& s) { s.reserve(-1); }, {"reserve", "-1"});
+  expect_refusal(*model, [&](StateSet& s) { model->rewind(s, 20); }, {"20"});
+}
+
+TEST(Calls, MovedFromStatesAreErrors) {
+  const auto model = toy::hybrid(1);
+  StateSet a = model->make_state();
+  StateSet b = std::move(a);
+  hw::Output out;
+  const auto x = toy::ids(2);
+  EXPECT_THROW(model->forward({.ids = x, .state = &a}, out), hw::Error);  // NOLINT: that is the point
+  EXPECT_THROW((void)a.fork(), hw::Error);
+  a = model->make_state();
+  model->forward({.ids = x, .state = &a}, out);
+}
+
+TEST(Calls, StatesOutliveTheirModel) {
+  StateSet state = toy::hybrid(1)->make_state();
+  StateSet child;
+  {
+    const auto model = toy::hybrid(1);
+    toy::feed(*model, &state, toy::ids(5));
+    child = state.fork();
+  }
+  state = StateSet();
+  EXPECT_EQ(child.size(), 5);
+  toy::feed(*toy::hybrid(1), &child, toy::ids(5));
+}
+
+TEST(Generate, RefusesBadArguments) {
+  const auto model = toy::hybrid(1, true, 128);
+  const auto with = [&](const hw::GenerateOptions& o, std::vector<std::int32_t> prompt = {1, 2}) {
+    return [&model, o, prompt](StateSet& s) { hw::generate(*model, s, prompt, o); };
+  };
+  expect_refusal(*model, with({}, {}), {"prompt", "empty"});
+  expect_refusal(*model, with({.max_new_tokens = -1}), {"max_new_tokens", "-1"});
+  expect_refusal(*model, with({.stop_ids = {64}}), {"stop_ids", "64"});
+  expect_refusal(*model, with({.sampling = {.temperature = -1}}), {"temperature", "-1"});
+  expect_refusal(*model, with({.prefill_chunk = 0}), {"prefill_chunk", "0"});
+}
+
+TEST(Generate, EndsWhereItShould) {
+  const auto model = toy::hybrid(1, true, 128);
+  StateSet state = model->make_state();
+  EXPECT_TRUE(hw::generate(*model, state, {1}, {.max_new_tokens = 0}).ids.empty());
+  EXPECT_EQ(state.size(), 0) << "no token, no forward";
+  const auto all = hw::generate(*model, state, toy::ids(100), {.max_new_tokens = 2147483647});
+  EXPECT_EQ(all.finish, hw::FinishReason::context);
+  EXPECT_EQ(all.ids.size(), 29u) << "128 positions hold 100 + 28 tokens; the last of 29 is not fed";
+  StateSet again = model->make_state();
+  const auto stopped = hw::generate(*model, again, toy::ids(100), {.max_new_tokens = 50, .stop_ids = {all.ids[4]}});
+  EXPECT_EQ(stopped.finish, hw::FinishReason::stop_id);
+  EXPECT_LE(stopped.ids.size(), 4u);
+}
+
+TEST(Generate, ChunkedPromptsAndSeedsAreReproducible) {
+  const auto model = toy::hybrid(2);
+  const hw::SamplingOptions sampling{.temperature = 1.0f, .top_k = 20, .top_p = 0.95f, .seed = 42};
+  std::vector<std::int32_t> first;
+  for (const index_t chunk : {512, 1, 13}) {
+    StateSet state = model->make_state();
+    const auto made = hw::generate(*model, state, toy::ids(60), {.sampling = sampling, .max_new_tokens = 40, .prefill_chunk = chunk});
+    if (first.empty()) first = made.ids;
+    EXPECT_EQ(made.ids, first);
+  }
+}
+
+// A callback that throws: the same exception reaches the caller, and going on gives what an undisturbed run gives.
+TEST(Generate, CallbacksMayThrow) {
+  const auto model = toy::hybrid(1);
+  StateSet undisturbed = model->make_state();
+  const auto expected = hw::generate(*model, undisturbed, toy::ids(9), {.max_new_tokens = 12}).ids;
+  for (const std::size_t at : {0u, 5u, 11u}) {
+    StateSet state = model->make_state();
+    std::vector<std::int32_t> got;
+    try {
+      hw::generate(*model, state, toy::ids(9), {.max_new_tokens = 12}, [&](std::int32_t id) -> bool {
+        got.push_back(id);
+        if (got.size() == at + 1) throw std::out_of_range("from the callback");
+        return true;
+      });
+      ADD_FAILURE() << "no exception";
+    } catch (const std::out_of_range& e) {
+      EXPECT_STREQ(e.what(), "from the callback");
+    }
+    const auto rest = hw::generate(*model, state, {got.back()}, {.max_new_tokens = static_cast<index_t>(12 - got.size())}).ids;
+    got.insert(got.end(), rest.begin(), rest.end());
+    EXPECT_EQ(got, expected);
+  }
+}
+
+TEST(Compose, WrongSizesAreRefusedWithoutAFile) {
+  const auto build = [](auto change) {
+    using Layer = toy::Attend;
+    hw::Decoder<Layer>::Config c;
+    const hw::RmsNorm::Config norm{.size = 64};
+    hw::Attention<>::Config attention;
+    attention.project = {.hidden_size = 64, .num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 16};
+    c.embedding = {.vocab_size = 10, .hidden_size = 64};
+    c.heads = {{.name = "logits", .stages = {hw::DenseStage{"", 10, false}}}};
+    c.norm = norm;
+    change(c, attention);
+    c.blocks.push_back(Layer::Config{{{norm}, attention}, {{norm}, {.hidden_size = 64, .intermediate_size = 96}}});
+    return std::make_unique<hw::Decoder<Layer>>(c, hw::RandomWeights{}, std::make_shared<hw::ThreadPool>(1));
+  };
+  EXPECT_NO_THROW(build([](auto&, auto&) {}));
+  EXPECT_THROW(build([](auto& c, auto&) { c.embedding.hidden_size = 0; }), hw::Error);
+  EXPECT_THROW(build([](auto& c, auto&) { c.embedding.vocab_size = -5; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.project.num_attention_heads = 0; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.project.num_key_value_heads = 3; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.project.head_dim = 0; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.mask.window = -1; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.project.rotary = hw::RotaryConfig{.dims = 15}; }), hw::Error);
+  EXPECT_THROW(build([](auto&, auto& a) { a.project.rotary = hw::RotaryConfig{.dims = 32}; }), hw::Error);
+  EXPECT_THROW(build([](auto& c, auto&) { c.schedule = {{.block = 3}}; }), hw::Error);
+  EXPECT_THROW(build([](auto& c, auto&) { c.schedule = {{.block = 0, .state = 0}, {.block = 0, .state = 0}}; }), hw::Error);
+  EXPECT_THROW(build([](auto& c, auto&) { c.heads.push_back(c.heads[0]); }), hw::Error);
+}
+
+}  // namespace
