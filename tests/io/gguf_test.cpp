@@ -129,9 +129,9 @@ TEST(GgufConfig, SpeaksAsHuggingFaceDoes) {
 }
 
 TEST(GgufConfig, MessagesNameTheKeyOfTheFile) {
-  const GgufFile file(tiny().u32("llama.context_length", 0));
+  const GgufFile file(tiny().f32("llama.rope.freq_base", -1));
   const hw::HfConfig c(hw::gguf_config(file.open()));
-  EXPECT_TRUE(mentions(error_of([&] { c.size("max_position_embeddings"); }), "model.gguf: llama.context_length (max_position_embeddings): expected"));
+  EXPECT_TRUE(mentions(error_of([&] { c.positive("rope_theta"); }), "model.gguf: llama.rope.freq_base (rope_theta): expected a number above 0"));
   EXPECT_TRUE(mentions(error_of([&] { c.size("intermediate_size"); }), "'intermediate_size' (llama.feed_forward_length) is missing"));
   EXPECT_TRUE(mentions(error_of([] { hw::gguf_config(GgufFile(GgufBytes().u32("general.architecture", 7)).open()); }), "general.architecture"));
 }
@@ -141,6 +141,18 @@ TEST(GgufConfig, SpecialTokensAreTokens) {
   EXPECT_NO_THROW(config(1));
   EXPECT_TRUE(mentions(error_of([&] { config(2); }), "tokenizer.ggml.eot_token_id: expected the number of one of 2 tokens, found the number 2"));
   EXPECT_THROW(config(~0u), hw::Error);
+}
+
+TEST(GgufConfig, RefusesSizesThatCannotBe) {
+  const auto config = [](const char* key, std::uint32_t value) {
+    return error_of([&] { hw::gguf_config(GgufFile(tiny().u32(key, value)).open()); });
+  };
+  EXPECT_TRUE(mentions(config("llama.context_length", 0), "llama.context_length: expected a whole number above 0, found the number 0"));
+  EXPECT_TRUE(mentions(config("llama.rope.dimension_count", 3), "llama.rope.dimension_count: expected an even number up to the width of a head, 4"));
+  EXPECT_TRUE(mentions(config("llama.rope.dimension_count", 64), "found the number 64"));
+  EXPECT_TRUE(mentions(error_of([] { hw::gguf_config(GgufFile(GgufBytes().string("general.architecture", "x").u32("x.embedding_length", 8)).open()); }),
+                       "x.attention.layer_norm_rms_epsilon"));
+  EXPECT_NO_THROW(hw::gguf_config(GgufFile(tiny().u32("llama.expert_count", 0)).open()));
 }
 
 TEST(GgufConfig, PassesOnWhatItDoesNotKnow) {

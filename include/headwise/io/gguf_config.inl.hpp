@@ -9,7 +9,7 @@ namespace detail {
 
 // How one key is translated. `gguf` is written without the architecture.
 struct GgufField {
-  enum class Type { size, real, boolean } type;
+  enum class Type { size, count, real } type;  // size: at least 1; count: 0 is "none"
   std::string_view gguf, hf;
 };
 
@@ -20,7 +20,7 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::size, "attention.head_count", "num_attention_heads"},
     {GgufField::Type::size, "attention.head_count_kv", "num_key_value_heads"},
     {GgufField::Type::size, "attention.key_length", "head_dim"},
-    {GgufField::Type::size, "attention.sliding_window", "sliding_window"},
+    {GgufField::Type::count, "attention.sliding_window", "sliding_window"},
     {GgufField::Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps"},
     {GgufField::Type::real, "attention.layer_norm_epsilon", "layer_norm_eps"},
     {GgufField::Type::real, "attn_logit_softcapping", "attn_logit_softcapping"},
@@ -28,8 +28,8 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::size, "context_length", "max_position_embeddings"},
     {GgufField::Type::real, "rope.freq_base", "rope_theta"},
     {GgufField::Type::real, "rope.freq_base_swa", "rope_local_base_freq"},
-    {GgufField::Type::size, "expert_count", "num_local_experts"},
-    {GgufField::Type::size, "expert_used_count", "num_experts_per_tok"},
+    {GgufField::Type::count, "expert_count", "num_local_experts"},
+    {GgufField::Type::count, "expert_used_count", "num_experts_per_tok"},
     {GgufField::Type::size, "vocab_size", "vocab_size"},
 };
 
@@ -44,6 +44,9 @@ class GgufConfigWriter {
     out_.begin_object();
     put("model_type", "general.architecture", name);
     for (const GgufField& field : kGgufFields) translate(field);
+    // Every model has a norm. (An unknown architecture has none of these keys, and is somebody else's message.)
+    if (written_.contains("hidden_size") && !written_.contains("rms_norm_eps") && !written_.contains("layer_norm_eps"))
+      gguf_.at(full("attention.layer_norm_rms_epsilon"));
     write_head_width();
     write_rope_scaling();
     write_vocabulary();
@@ -87,9 +90,11 @@ class GgufConfigWriter {
       return;
     }
     switch (field.type) {
-      case GgufField::Type::size: return put(field.hf, key, size_of(*value));
+      case GgufField::Type::size:
+        if (size_of(*value) < 1) value->fail_expected("a whole number above 0");
+        return put(field.hf, key, size_of(*value));
+      case GgufField::Type::count: return put(field.hf, key, size_of(*value));
       case GgufField::Type::real: return put(field.hf, key, value->as<double>());
-      case GgufField::Type::boolean: return put(field.hf, key, value->as<bool>());
     }
   }
 
@@ -105,6 +110,8 @@ class GgufConfigWriter {
       width = size_of(*hidden) / size_of(*heads);
     if (width <= 0) return;
     if (value_length && size_of(*value_length) != width) put("v_head_dim", full("attention.value_length"), size_of(*value_length));
+    if (rotated && (size_of(*rotated) < 0 || size_of(*rotated) > width || size_of(*rotated) % 2 != 0))
+      rotated->fail_expected(concat("an even number up to the width of a head, ", width));
     if (rotated && size_of(*rotated) != width)
       put("partial_rotary_factor", full("rope.dimension_count"), static_cast<double>(size_of(*rotated)) / static_cast<double>(width));
   }
