@@ -32,6 +32,19 @@ foreach(header IN LISTS headers)
   list(APPEND compiled_units "${unit}")
   string(APPEND compiled_bodies_${unit} "${bodies}\n")
 endforeach()
+
+# A stock family (HEADWISE_STOCK_FAMILY at the end of its header) is instantiated in a unit of its own.
+foreach(header IN LISTS headers)
+  file(STRINGS "${headwise_include}/${header}" stock REGEX "^HEADWISE_STOCK_FAMILY\\(")
+  foreach(line IN LISTS stock)
+    string(REGEX REPLACE "^HEADWISE_STOCK_FAMILY\\((.*)\\)$" "\\1" family "${line}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${headwise_include}/${header}")
+    list(APPEND compiled_units "family_${family}")
+    string(APPEND compiled_bodies_family_${family} "#include \"headwise/families/build_model.hpp\"\n#include \"${header}\"\n"
+           "template std::unique_ptr<hw::Model> hw::build_model<hw::families::${family}>(\n"
+           "    const hw::HfConfig&, std::shared_ptr<const hw::WeightSource>, const hw::LoadOptions&);\n")
+  endforeach()
+endforeach()
 list(REMOVE_DUPLICATES compiled_units)
 
 set(compiled_sources "")
