@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "headwise/text/pair_filter.hpp"
 #include "headwise/text/vocabulary.hpp"
 
 namespace hw::text {
@@ -69,12 +70,16 @@ class Bpe {
  private:
   void start(std::string_view piece, const Vocabulary& vocabulary, std::vector<Token>& out) const;
   std::int32_t symbol(std::string_view character, bool first, bool last, const Vocabulary& vocabulary) const;
-  void merge_short(std::vector<Token>& out, std::size_t begin) const;
-  void merge_long(std::vector<Token>& out, std::size_t begin) const;
+  // Merge n tokens in place; return how many are left.
+  std::size_t merge_short(Token* tokens, std::size_t n) const;
+  std::size_t merge_long(Token* tokens, std::size_t count) const;
+  void add_neighbours(const Vocabulary& vocabulary, std::string_view left, std::string_view right);
 
   Options options_;
   std::string where_;
   MergeTable merges_;
+  PairFilter neighbours_;  // characters' tokens that some merge brings together: between others a piece can be cut
+  bool cut_ = true;
   std::int32_t unk_ = -1;
   std::array<std::int32_t, 256> characters_{};  // ASCII characters, or bytes, without prefix and suffix
   std::array<std::int32_t, 256> bytes_{};       // <0x00> to <0xFF>

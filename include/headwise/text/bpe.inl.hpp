@@ -67,6 +67,7 @@ HEADWISE_INLINE Bpe::Bpe(const Vocabulary& vocabulary, const std::vector<std::pa
     if (right.size() < prefix) fail(where_, concat("the right side of the merge ", hw::quoted(left), " ", hw::quoted(right), " lacks the prefix"));
     merged.assign(left).append(right.substr(prefix));
     merges_.add(token(left, merges[i]), token(right, merges[i]), {static_cast<std::uint32_t>(i), token(merged, merges[i])});
+    add_neighbours(vocabulary, left, right);
   }
   unk_ = options_.unk_token.empty() ? -1 : vocabulary.find(options_.unk_token);
   for (unsigned b = 0; b < 256; ++b) {
@@ -84,6 +85,23 @@ HEADWISE_INLINE Bpe::Bpe(const Vocabulary& vocabulary, const std::vector<std::pa
       if (vocabulary.contains(i) && append_alphabet_bytes(bytes, vocabulary.text(i))) words_.add(bytes, i, where_);
     }
   }
+}
+
+// A merge of `left` and `right` makes neighbours of the last character of the one and the first of the other. Where a piece does not begin
+// as the tokens of its characters (prefixes, suffixes, byte tokens that merge), it is not cut.
+HEADWISE_INLINE void Bpe::add_neighbours(const Vocabulary& vocabulary, std::string_view left, std::string_view right) {
+  const auto has_byte_token = [](std::string_view s) {
+    for (std::size_t at = s.find("<0x"); at != std::string_view::npos; at = s.find("<0x", at + 1))
+      if (byte_of_token(s.substr(at, 6)) >= 0) return true;
+    return false;
+  };
+  cut_ = cut_ && options_.continuing_subword_prefix.empty() && options_.end_of_word_suffix.empty() && !left.empty() && !right.empty() &&
+         !(options_.byte_fallback && (has_byte_token(left) || has_byte_token(right)));
+  if (!cut_) return;
+  std::size_t last = left.size() - 1;
+  while (last > 0 && is_continuation(left[last])) --last;
+  const std::int32_t a = vocabulary.find(left.substr(last)), b = vocabulary.find(right.substr(0, utf8_size(right[0])));
+  if (a >= 0 && b >= 0) neighbours_.add(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
 }
 
 // The token of one character (or byte) at its place in the piece; -1: none.
@@ -142,17 +160,22 @@ HEADWISE_INLINE void Bpe::tokenize(std::string_view piece, const Vocabulary& voc
   const std::size_t begin = out.size();
   start(piece, vocabulary, out);
   constexpr std::size_t kShort = 48;
-  if (out.size() - begin <= kShort)
-    merge_short(out, begin);
-  else
-    merge_long(out, begin);
+  const bool whole = !cut_ || out.size() - begin <= 16;
+  std::size_t kept = begin;
+  for (std::size_t i = begin; i < out.size();) {
+    std::size_t end = whole ? out.size() : i + 1;  // of a run that merges may reach through
+    while (end < out.size() && neighbours_.may_contain(static_cast<std::uint32_t>(out[end - 1].id), static_cast<std::uint32_t>(out[end].id))) ++end;
+    const std::size_t n = end - i <= kShort ? merge_short(&out[i], end - i) : merge_long(&out[i], end - i);
+    std::copy_n(out.begin() + static_cast<std::ptrdiff_t>(i), n, out.begin() + static_cast<std::ptrdiff_t>(kept));
+    kept += n;
+    i = end;
+  }
+  out.resize(kept);
 }
 
 // Looks through all pairs for the lowest rank: the quickest for words.
-HEADWISE_INLINE void Bpe::merge_short(std::vector<Token>& out, std::size_t begin) const {
+HEADWISE_INLINE std::size_t Bpe::merge_short(Token* tokens, std::size_t n) const {
   std::array<MergeTable::Merge, 48> pairs;
-  Token* const tokens = out.data() + begin;
-  std::size_t n = out.size() - begin;
   for (std::size_t i = 0; i + 1 < n; ++i) pairs[i] = merges_.find(tokens[i].id, tokens[i + 1].id);
   while (n > 1) {
     std::size_t best = 0;
@@ -167,18 +190,17 @@ HEADWISE_INLINE void Bpe::merge_short(std::vector<Token>& out, std::size_t begin
     if (best > 0) pairs[best - 1] = merges_.find(tokens[best - 1].id, tokens[best].id);
     if (best + 1 < n) pairs[best] = merges_.find(tokens[best].id, tokens[best + 1].id);
   }
-  out.resize(begin + n);
+  return n;
 }
 
 // A queue of possible merges over a linked list. An entry is out of date when its pair no longer makes the same token.
-HEADWISE_INLINE void Bpe::merge_long(std::vector<Token>& out, std::size_t begin) const {
+HEADWISE_INLINE std::size_t Bpe::merge_long(Token* tokens, std::size_t count) const {
   struct Entry {
     std::uint32_t rank, left;
     std::int32_t merged;
     bool operator<(const Entry& other) const { return rank != other.rank ? rank > other.rank : left > other.left; }
   };
-  Token* const tokens = out.data() + begin;
-  const auto n = static_cast<std::uint32_t>(out.size() - begin);
+  const auto n = static_cast<std::uint32_t>(count);
   std::vector<std::uint32_t> next(n), previous(n);  // n: none
   std::vector<Entry> entries;
   const auto consider = [&](std::uint32_t left, auto push) {
@@ -205,7 +227,7 @@ HEADWISE_INLINE void Bpe::merge_long(std::vector<Token>& out, std::size_t begin)
     if (previous[top.left] < n) consider(previous[top.left], push);
     if (next[top.left] < n) consider(top.left, push);
   }
-  out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [](const Token& t) { return t.id < 0; }), out.end());
+  return static_cast<std::size_t>(std::remove_if(tokens, tokens + n, [](const Token& t) { return t.id < 0; }) - tokens);
 }
 
 }  // namespace hw::text

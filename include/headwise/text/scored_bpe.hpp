@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "headwise/text/bpe.hpp"
+#include "headwise/text/pair_filter.hpp"
 #include "headwise/text/token_trie.hpp"
 
 namespace hw::text {
@@ -33,6 +34,7 @@ class ScoredBpe {
   void tokenize(std::string_view piece, const Vocabulary& vocabulary, std::vector<Token>& out) const;
 
  private:
+  class Run;
   std::int32_t usable(std::string_view text, const Vocabulary& vocabulary) const;
 
   std::vector<float> scores_;
@@ -41,6 +43,8 @@ class ScoredBpe {
   Options options_;
   std::string where_;
   std::array<std::int32_t, 256> bytes_{};
+  PairFilter neighbours_;  // characters that are side by side in some token
+  bool cut_ = true;        // whether a text can be cut between others
 };
 
 /// The tokens <0x00> to <0xFF>; -1 where one is missing.

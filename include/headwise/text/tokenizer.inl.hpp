@@ -51,6 +51,9 @@ class TextEncoder {
     }
     std::optional<CharacterIndex> characters;
     if (options_.offsets) characters_ = &characters.emplace(text);
+    out_.ids.reserve(first_ + text.size() / 4);
+    out_.type_ids.reserve(first_ + text.size() / 4);
+    if (options_.offsets) out_.offsets.reserve(first_ + text.size() / 4);
     std::vector<Piece> raw;
     parts_.added.divide_raw(text, options_.parse_special, raw);
     for (const Piece& piece : raw) {

@@ -43,12 +43,16 @@ class Vocabulary {
   struct Token {
     std::uint32_t begin = 0, size = kHole;
   };
-  std::size_t slot_of(std::string_view token) const noexcept;
+  struct Slot {
+    std::uint32_t tag = 0;  // of the token's hash: most searches for what is not there end without a look at any token
+    std::int32_t id = -1;   // -1: free
+  };
+  std::size_t slot_of(std::string_view token, std::uint64_t hash) const noexcept;
   void grow(std::size_t slots);
 
   std::string characters_;
   std::vector<Token> tokens_;
-  std::vector<std::int32_t> slots_;  // open addressing; -1: free
+  std::vector<Slot> slots_;  // open addressing
   std::size_t count_ = 0, longest_ = 0;
 };
 

@@ -22,7 +22,8 @@ HEADWISE_INLINE std::uint64_t hash_of(std::string_view s) noexcept {
   std::uint64_t rest = 0;
   for (std::size_t k = 0; i + k < s.size(); ++k) rest |= std::uint64_t{static_cast<unsigned char>(s[i + k])} << 8 * k;
   mix(rest);
-  return h * 0xD6E8FEB86659FD93u;
+  h *= 0xD6E8FEB86659FD93u;
+  return h ^ h >> 32;
 }
 
 HEADWISE_INLINE void Vocabulary::reserve(std::size_t tokens, std::size_t bytes) {
@@ -43,13 +44,14 @@ HEADWISE_INLINE void Vocabulary::add(std::string_view token, std::int64_t id, st
   if (tokens_.size() <= at) tokens_.resize(at + 1);
   tokens_[at] = {static_cast<std::uint32_t>(characters_.size()), static_cast<std::uint32_t>(token.size())};
   characters_.append(token);
-  slots_[slot_of(token)] = static_cast<std::int32_t>(id);
+  const std::uint64_t hash = hash_of(token);
+  slots_[slot_of(token, hash)] = {static_cast<std::uint32_t>(hash), static_cast<std::int32_t>(id)};
   longest_ = std::max(longest_, token.size());
   ++count_;
 }
 
 HEADWISE_INLINE std::int32_t Vocabulary::find(std::string_view token) const noexcept {
-  return slots_.empty() || token.size() > longest_ ? -1 : slots_[slot_of(token)];
+  return slots_.empty() || token.size() > longest_ ? -1 : slots_[slot_of(token, hash_of(token))].id;
 }
 
 HEADWISE_INLINE std::string_view Vocabulary::text(std::int64_t id) const noexcept {
@@ -59,18 +61,22 @@ HEADWISE_INLINE std::string_view Vocabulary::text(std::int64_t id) const noexcep
 }
 
 // The slot that holds `token`, or the free one where it belongs.
-HEADWISE_INLINE std::size_t Vocabulary::slot_of(std::string_view token) const noexcept {
+HEADWISE_INLINE std::size_t Vocabulary::slot_of(std::string_view token, std::uint64_t hash) const noexcept {
   const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = hash_of(token) >> 20 & mask;
-  while (slots_[slot] >= 0 && text(slots_[slot]) != token) slot = (slot + 1) & mask;
+  const auto tag = static_cast<std::uint32_t>(hash);
+  std::size_t slot = hash >> 32 & mask;
+  while (slots_[slot].id >= 0 && (slots_[slot].tag != tag || text(slots_[slot].id) != token)) slot = (slot + 1) & mask;
   return slot;
 }
 
 HEADWISE_INLINE void Vocabulary::grow(std::size_t slots) {
   if (slots <= slots_.size()) return;
-  slots_.assign(slots, -1);
-  for (std::size_t id = 0; id < tokens_.size(); ++id)
-    if (tokens_[id].size != kHole) slots_[slot_of(text(static_cast<std::int64_t>(id)))] = static_cast<std::int32_t>(id);
+  slots_.assign(slots, Slot{});
+  for (std::size_t id = 0; id < tokens_.size(); ++id) {
+    if (tokens_[id].size == kHole) continue;
+    const std::uint64_t hash = hash_of(text(static_cast<std::int64_t>(id)));
+    slots_[slot_of(text(static_cast<std::int64_t>(id)), hash)] = {static_cast<std::uint32_t>(hash), static_cast<std::int32_t>(id)};
+  }
 }
 
 }  // namespace hw::text
