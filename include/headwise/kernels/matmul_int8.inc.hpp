@@ -263,8 +263,11 @@ HEADWISE_HOT void run_panel(const MatmulCall& call, index_t panel, index_t row, 
     out.last = r0 + count == records;
     const std::byte* next = packed + count * P::kRecordBytes;
         const index_t steps = count * P::kBlocks;
-    Ahead ahead{packed + kStreamAhead, end, (P::kRecordBytes / P::kBlocks + 63) / 64};
-    if (Decode || tiles > 1) ahead = Ahead::of(next, std::min(end - next, count * P::kRecordBytes), (tiles + Decode) * steps);
+    Ahead ahead;
+    if (Decode || tiles > 1)
+      ahead = Ahead::of(next, std::min(end - next, count * P::kRecordBytes), (tiles + Decode) * steps);
+    else if (count > 0)
+      ahead = {packed + kStreamAhead, end, (P::kRecordBytes / P::kBlocks + 63) / 64};
     if constexpr (Decode) {
       Widening<Type>::run(packed, count, call.scratch, ahead);
       ahead.after(steps);
