@@ -1,6 +1,8 @@
 #pragma once
 // The tokens that one step may still choose from: what the filters of a sampler work on.
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -9,6 +11,31 @@
 #include "headwise/core/error.hpp"
 
 namespace hw {
+
+namespace detail {
+
+// 2^(j / 32)
+inline constexpr double kRootsOfTwo[32] = {
+    0x1.0000000000000p+0, 0x1.059b0d3158574p+0, 0x1.0b5586cf9890fp+0, 0x1.11301d0125b51p+0, 0x1.172b83c7d517bp+0, 0x1.1d4873168b9aap+0,
+    0x1.2387a6e756238p+0, 0x1.29e9df51fdee1p+0, 0x1.306fe0a31b715p+0, 0x1.371a7373aa9cbp+0, 0x1.3dea64c123422p+0, 0x1.44e086061892dp+0,
+    0x1.4bfdad5362a27p+0, 0x1.5342b569d4f82p+0, 0x1.5ab07dd485429p+0, 0x1.6247eb03a5585p+0, 0x1.6a09e667f3bcdp+0, 0x1.71f75e8ec5f74p+0,
+    0x1.7a11473eb0187p+0, 0x1.82589994cce13p+0, 0x1.8ace5422aa0dbp+0, 0x1.93737b0cdc5e5p+0, 0x1.9c49182a3f090p+0, 0x1.a5503b23e255dp+0,
+    0x1.ae89f995ad3adp+0, 0x1.b7f76f2fb5e47p+0, 0x1.c199bdd85529cp+0, 0x1.cb720dcef9069p+0, 0x1.d5818dcfba487p+0, 0x1.dfc97337b9b5fp+0,
+    0x1.ea4afa2a490dap+0, 0x1.f50765b6e4540p+0};
+
+/// e^x for x <= 0 by arithmetic alone, within 2^-51 of it: no mathematical library decides about a sample, and the loop stays short.
+/// e^x = 2^(n / 32) e^r with |r| <= ln(2) / 64, e^r by its Taylor series.
+inline double exp_nonpositive(double x) noexcept {
+  if (!(x > -700)) return 0;
+  const auto n = static_cast<std::int64_t>(x * 0x1.71547652b82fep+5 - 0.5);
+  const double m = static_cast<double>(n), r = (x - m * 0x1.62e42fec00000p-6) - m * 0x1.d1cf79abc9e3bp-37;  // ln(2) / 32 in two parts
+  const double r2 = r * r;
+  const double series = 1 + (r + r2 * ((0.5 + r * (1.0 / 6)) + r2 * ((1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720))));
+  const double power = std::bit_cast<double>(static_cast<std::uint64_t>((n >> 5) + 1023) << 52);
+  return series * kRootsOfTwo[n & 31] * power;
+}
+
+}  // namespace detail
 
 /// One row of logits, and which tokens are still in the running. All buffers have the vocabulary's size from the start: nothing is
 /// allocated later.
@@ -34,7 +61,7 @@ class Candidates {
   bool any() const noexcept;
   /// The token with the largest logit; the first of several. Only where any() holds.
   std::int32_t best() const noexcept;
-  float max_logit() const noexcept { return logits_[static_cast<std::size_t>(best())]; }
+  float max_logit() const noexcept;
 
   /// softmax over the tokens that are left, one for each of ids(). Only where any() holds.
   std::span<const double> probabilities();
@@ -55,7 +82,7 @@ class Candidates {
   /// Scratch for a filter: as many numbers as there are tokens left.
   std::span<double> scratch() { return std::span(scratch_).first(ids().size()); }
 
-  /// The logit that `count` tokens reach or exceed. Only for 0 < count <= tokens left. Cost: O(vocabulary), no sort.
+  /// The logit that `count` tokens reach or exceed, for 0 < count <= vocabulary; -inf where fewer are left. Cost: O(vocabulary), no sort.
   float logit_of_rank(std::size_t count);
 
   /// The different ids among `context`, in order of appearance; `occurrences` says how often each is there. Ids outside of the vocabulary
@@ -64,8 +91,12 @@ class Candidates {
   std::int32_t occurrences(std::int32_t id) const noexcept { return counts_[static_cast<std::size_t>(id)]; }
 
  private:
+  static constexpr std::size_t kHeap = 512;  // up to so many are selected by a heap
+  std::span<const std::int32_t> listed() const noexcept { return std::span(ids_).first(left_); }
+
   std::span<float> logits_;
-  bool listed_ = false;  // ids_ holds what is left, and maybe tokens that have gone out since
+  bool listed_ = false;  // ids_ holds the left_ tokens that are left, and maybe tokens that have gone out since
+  std::size_t left_ = 0;
   std::vector<std::int32_t> ids_;
   std::vector<double> probabilities_;
   std::vector<double> scratch_;
@@ -77,7 +108,7 @@ class Candidates {
 template <class Change>
 void Candidates::each(Change change) {
   if (listed_) {
-    for (const std::int32_t id : ids_)
+    for (const std::int32_t id : listed())
       if (logit(id) != kOut) change(id, logit(id));
   } else {
     for (std::size_t i = 0; i < logits_.size(); ++i)
@@ -92,12 +123,6 @@ void Candidates::keep(Wanted wanted) {
   });
 }
 
-namespace detail {
-
-/// e^x for x <= 0 by arithmetic alone, within 2^-51 of it: no mathematical library decides about a sample, and the loop stays short.
-double exp_nonpositive(double x) noexcept;
-
-}  // namespace detail
 }  // namespace hw
 
 #if HEADWISE_DEFINITIONS

@@ -9,24 +9,10 @@
 
 namespace hw {
 
-// e^x = 2^n e^r with |r| <= ln(2) / 2, e^r by its Taylor series.
-HEADWISE_INLINE double detail::exp_nonpositive(double x) noexcept {
-  if (!(x > -700)) return 0;
-  const double n = static_cast<double>(static_cast<std::int64_t>(x * 1.4426950408889634 - 0.5));
-  const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // ln(2) in two parts
-  constexpr std::array<double, 13> kInverseFactorials = {
-      1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
-      1.0 / 720,        1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1.0};
-  double sum = 0;
-  for (const double c : kInverseFactorials) sum = sum * r + c;
-  sum = sum * r + 1.0;
-  return sum * std::bit_cast<double>(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
-}
-
 HEADWISE_INLINE Candidates::Candidates(index_t vocab_size) {
   if (vocab_size < 1) fail("sampling", "a vocabulary of at least 1", concat(vocab_size));
   const auto size = checked_cast<std::size_t>(vocab_size, "sampling: vocabulary");
-  ids_.reserve(size);
+  ids_.resize(size);
   probabilities_.resize(size);
   scratch_.resize(size);
   selection_.resize(size);
@@ -55,25 +41,44 @@ HEADWISE_INLINE void Candidates::reset(std::span<float> logits) {
 }
 
 HEADWISE_INLINE std::span<const std::int32_t> Candidates::ids() {
+  std::size_t left = 0;  // without branches: most rows are half dropped at some point
   if (listed_) {
-    std::erase_if(ids_, [&](std::int32_t id) { return logit(id) == kOut; });
+    for (std::size_t i = 0; i < left_; ++i) {
+      ids_[left] = ids_[i];
+      left += logit(ids_[i]) != kOut;
+    }
   } else {
-    ids_.clear();
-    for (std::size_t i = 0; i < logits_.size(); ++i)
-      if (logits_[i] != kOut) ids_.push_back(static_cast<std::int32_t>(i));
+    for (std::size_t i = 0; i < logits_.size(); ++i) {
+      ids_[left] = static_cast<std::int32_t>(i);
+      left += logits_[i] != kOut;
+    }
     listed_ = true;
   }
-  return ids_;
+  left_ = left;
+  return listed();
 }
 
 HEADWISE_INLINE bool Candidates::any() const noexcept {
-  if (listed_) return std::any_of(ids_.begin(), ids_.end(), [&](std::int32_t id) { return logit(id) != kOut; });
+  const auto list = listed();
+  if (listed_) return std::any_of(list.begin(), list.end(), [&](std::int32_t id) { return logit(id) != kOut; });
   return std::any_of(logits_.begin(), logits_.end(), [](float l) { return l != kOut; });
 }
 
+HEADWISE_INLINE float Candidates::max_logit() const noexcept {
+  if (listed_) return logit(best());
+  std::array<float, 16> max;  // of every 16th logit: comparisons that do not wait for each other
+  max.fill(kOut);
+  const std::size_t whole = logits_.size() / max.size() * max.size();
+  for (std::size_t i = 0; i < whole; i += max.size())
+    for (std::size_t j = 0; j < max.size(); ++j) max[j] = logits_[i + j] > max[j] ? logits_[i + j] : max[j];
+  for (std::size_t i = whole; i < logits_.size(); ++i) max[0] = std::max(max[0], logits_[i]);
+  return *std::max_element(max.begin(), max.end());
+}
+
 HEADWISE_INLINE std::int32_t Candidates::best() const noexcept {
-  if (!listed_) return static_cast<std::int32_t>(std::max_element(logits_.begin(), logits_.end()) - logits_.begin());
-  return *std::max_element(ids_.begin(), ids_.end(), [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
+  if (!listed_) return static_cast<std::int32_t>(std::find(logits_.begin(), logits_.end(), max_logit()) - logits_.begin());
+  const auto list = listed();
+  return *std::max_element(list.begin(), list.end(), [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
 }
 
 HEADWISE_INLINE std::span<const double> Candidates::probabilities() {
@@ -84,27 +89,32 @@ HEADWISE_INLINE std::span<const double> Candidates::probabilities() {
   for (std::size_t i = 0; i < left.size(); ++i)
     sum += probabilities_[i] = detail::exp_nonpositive(static_cast<double>(logit(left[i])) - max);
   const std::span<double> out = std::span(probabilities_).first(left.size());
-  for (double& p : out) p /= sum;
+  const double scale = 1 / sum;
+  for (double& p : out) p *= scale;
   return out;
 }
 
 HEADWISE_INLINE float Candidates::logit_of_rank(std::size_t count) {
-  const std::span<const std::int32_t> left = ids();
+  std::span<const float> row = logits_;
   const auto greater = std::greater<float>();
-  if (count > 512) {
-    for (std::size_t i = 0; i < left.size(); ++i) selection_[i] = logit(left[i]);
-    const auto nth = selection_.begin() + static_cast<std::ptrdiff_t>(count - 1);
-    std::nth_element(selection_.begin(), nth, selection_.begin() + static_cast<std::ptrdiff_t>(left.size()), greater);
-    return *nth;
+  if (listed_) {
+    if (count > left_) return kOut;
+    for (std::size_t i = 0; i < left_; ++i) selection_[i] = logit(ids_[i]);
+    row = std::span(selection_).first(left_);
+  }
+  const auto begin = selection_.begin(), end = begin + static_cast<std::ptrdiff_t>(count);
+  if (!listed_) std::copy_n(row.begin(), count > kHeap ? row.size() : count, begin);
+  if (count > kHeap) {
+    std::nth_element(begin, end - 1, begin + static_cast<std::ptrdiff_t>(row.size()), greater);
+    return *(end - 1);
   }
   // A heap of the best so far with the worst of them on top: most tokens cost one comparison.
-  const auto begin = selection_.begin(), end = begin + static_cast<std::ptrdiff_t>(count);
-  for (std::size_t i = 0; i < count; ++i) selection_[i] = logit(left[i]);
   std::make_heap(begin, end, greater);
-  for (std::size_t i = count; i < left.size(); ++i) {
-    if (logit(left[i]) <= selection_[0]) continue;
+  for (std::size_t i = count; i < row.size(); ++i) {
+    const float l = row[i];
+    if (l <= selection_[0]) continue;
     std::pop_heap(begin, end, greater);
-    *(end - 1) = logit(left[i]);
+    *(end - 1) = l;
     std::push_heap(begin, end, greater);
   }
   return selection_[0];

@@ -92,9 +92,9 @@ struct Temperature {
   static constexpr const char* kName = "temperature";
   float temperature;
   void apply(Candidates& candidates, const SamplingContext&) const {
-    const double t = static_cast<double>(temperature), max = static_cast<double>(candidates.max_logit());
-    const double shift = std::fabs(max) / t > 1e30 ? max : 0;  // close to 0: what matters are the distances to the best
-    candidates.each([&](std::int32_t, float& l) { l = static_cast<float>((static_cast<double>(l) - shift) / t); });
+    const float max = candidates.max_logit();
+    const float shift = std::fabs(max) > 1e30f * temperature ? max : 0;  // close to 0: what matters are the distances to the best
+    for (float& l : candidates.logits()) l = (l - shift) / temperature;  // -inf stays
   }
 };
 
@@ -103,7 +103,7 @@ struct TopK {
   static constexpr const char* kName = "top_k";
   index_t k;
   void apply(Candidates& candidates, const SamplingContext&) const {
-    if (k <= 0 || k >= static_cast<index_t>(candidates.ids().size())) return;
+    if (k <= 0 || k >= candidates.vocab_size()) return;
     const float least = candidates.logit_of_rank(static_cast<std::size_t>(k));
     candidates.keep([&](std::int32_t, float l) { return l >= least; });
   }
@@ -115,8 +115,9 @@ struct TopP {
   float p;
   void apply(Candidates& candidates, const SamplingContext&) const {
     candidates.probabilities();
+    const std::span<const std::int32_t> ids = candidates.ids();
     const std::span<double> rank = candidates.scratch();
-    for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = -static_cast<double>(candidates.logit(candidates.ids()[i]));
+    for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = -static_cast<double>(candidates.logit(ids[i]));
     candidates.keep_mass(rank, static_cast<double>(p));
   }
 };
