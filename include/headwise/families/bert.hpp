@@ -17,7 +17,7 @@ struct Bert {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     const auto d = c.size("hidden_size"), heads = c.size("num_attention_heads"), vocab = c.size("vocab_size");
     const auto positions = c.size("max_position_embeddings");
-    const LayerNorm::Config norm{d, c.get_or("layer_norm_eps", 1e-12f)};
+    const LayerNorm::Config norm{d, static_cast<float>(c.positive_or("layer_norm_eps", 1e-12))};
     const Activation act = parse_activation(c.get_or<std::string>("hidden_act", "gelu"));
     c.only("is_decoder", false);
     c.only("add_cross_attention", false);

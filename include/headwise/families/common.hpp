@@ -57,6 +57,9 @@ inline RotaryConfig read_rotary(const HfConfig& c, index_t head_dim, std::string
 
   const auto type = scaling->get_or<std::string>({"rope_type", "type"}, "default");
   if (type == "default") return out;
+  constexpr std::string_view known[] = {"linear", "dynamic", "yarn", "llama3"};
+  if (std::find(std::begin(known), std::end(known), type) == std::end(known))
+    scaling->fail(concat("rope_type: expected default, linear, dynamic, yarn or llama3, found ", hw::quoted(type)));
   out.factor = scaling->positive("factor");
   const double longest = static_cast<double>(c.size_or("max_position_embeddings", 0, 0));
   out.original_max_positions = scaling->number_or("original_max_position_embeddings", longest);
@@ -73,12 +76,10 @@ inline RotaryConfig read_rotary(const HfConfig& c, index_t head_dim, std::string
     out.mscale = scaling->number_or("mscale", 0.0);
     out.mscale_all_dim = scaling->number_or("mscale_all_dim", 0.0);
     out.truncate = scaling->get_or("truncate", true);
-  } else if (type == "llama3") {
+  } else {
     out.scaling = RopeScaling::llama3;
     out.low_freq_factor = scaling->positive("low_freq_factor");
     out.high_freq_factor = scaling->positive("high_freq_factor");
-  } else {
-    scaling->fail(concat("rope_type: expected default, linear, dynamic, yarn or llama3, found ", quoted(type)));
   }
   return out;
 }

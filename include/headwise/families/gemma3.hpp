@@ -13,7 +13,7 @@ struct Gemma3 {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     const auto d = c.size("hidden_size"), heads = c.size("num_attention_heads"), vocab = c.size("vocab_size");
     const auto head_dim = c.size_or("head_dim", 256);
-    const RmsNorm::Config norm{d, c.get_or("rms_norm_eps", 1e-6f)};
+    const RmsNorm::Config norm{d, static_cast<float>(c.positive_or("rms_norm_eps", 1e-6))};
     const bool bias = c.get_or("attention_bias", false);
     c.only("use_bidirectional_attention", false);
 
@@ -22,7 +22,7 @@ struct Gemma3 {
                          .head_dim = head_dim, .bias = bias, .norm_eps = norm.eps};
     attention.options.output_bias = bias;
     attention.options.scale = static_cast<float>(1.0 / std::sqrt(c.positive_or("query_pre_attn_scalar", 256.0)));
-    attention.options.soft_cap = c.get_or("attn_logit_softcapping", 0.0f);
+    attention.options.soft_cap = static_cast<float>(c.number_or("attn_logit_softcapping", 0.0));
     const GatedMlp::Config mlp{d, c.size("intermediate_size"),
                                parse_activation(c.get_or<std::string>({"hidden_activation", "hidden_act"}, "gelu_pytorch_tanh"))};
 
@@ -31,7 +31,7 @@ struct Gemma3 {
     if (c.has("rope_parameters")) {
       local = read_rotary(c, head_dim, "sliding_attention");
     } else {
-      local.theta = c.get_or("rope_local_base_freq", 10000.0);
+      local.theta = c.positive_or("rope_local_base_freq", 10000.0);
       local.scaling = RopeScaling::none;
     }
     const auto window = c.size_or("sliding_window", 4096);
@@ -49,7 +49,7 @@ struct Gemma3 {
     }
     m.norm = norm;
     m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    if (const float cap = c.get_or("final_logit_softcapping", 0.0f); cap > 0) m.heads[0].stages.push_back(ScaleStage{1.0f, cap});
+    if (const float cap = static_cast<float>(c.number_or("final_logit_softcapping", 0.0)); cap > 0) m.heads[0].stages.push_back(ScaleStage{1.0f, cap});
     m.max_positions = c.size_or("max_position_embeddings", 0, 0);
     return m;
   }

@@ -17,7 +17,7 @@ struct Gpt2 {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     const auto d = c.size({"n_embd", "hidden_size"}), heads = c.size({"n_head", "num_attention_heads"});
     const auto vocab = c.size("vocab_size"), positions = c.size({"n_positions", "max_position_embeddings"});
-    const LayerNorm::Config norm{d, c.get_or("layer_norm_epsilon", 1e-5f)};
+    const LayerNorm::Config norm{d, static_cast<float>(c.positive_or({"layer_norm_epsilon", "layer_norm_eps"}, 1e-5))};
     const index_t head_dim = d / heads;
     const bool scaled = c.get_or("scale_attn_weights", true), by_layer = c.get_or("scale_attn_by_inverse_layer_idx", false);
     c.only("add_cross_attention", false);
@@ -26,7 +26,7 @@ struct Gpt2 {
     Attention<>::Config attention;
     attention.project = {.hidden_size = d, .num_attention_heads = heads, .num_key_value_heads = heads, .head_dim = head_dim, .bias = true};
     attention.options.output_bias = true;
-    const Mlp::Config mlp{d, c.size_or("n_inner", 4 * d), parse_activation(c.get_or<std::string>("activation_function", "gelu_new")), true};
+    const Mlp::Config mlp{d, c.size_or({"n_inner", "intermediate_size"}, 4 * d), parse_activation(c.get_or<std::string>("activation_function", "gelu_new")), true};
 
     Model::Config m;
     m.embedding = {.vocab_size = vocab, .hidden_size = d, .positions = positions};

@@ -18,8 +18,9 @@ struct Llama {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     const auto d = c.size("hidden_size"), heads = c.size("num_attention_heads"), vocab = c.size("vocab_size");
     const index_t head_dim = c.size_or("head_dim", d / heads);
-    const RmsNorm::Config norm{d, c.get_or("rms_norm_eps", 1e-6f)};
-    const RotaryConfig rotary = read_rotary(c, head_dim);
+    const RmsNorm::Config norm{d, static_cast<float>(c.positive_or("rms_norm_eps", 1e-6))};
+    RotaryConfig rotary = read_rotary(c, head_dim);
+    rotary.frequency_factors = read_rope_freqs(source, rotary.dims);
     const bool bias = c.get_or("attention_bias", false);
 
     Attention<>::Config attention;

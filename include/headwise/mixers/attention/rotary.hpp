@@ -31,6 +31,7 @@ struct RotaryConfig {
   double mscale = 0, mscale_all_dim = 0;
   bool truncate = true;  // yarn: the ends of the ramp are whole numbers
   double low_freq_factor = 1, high_freq_factor = 4;
+  std::vector<float> frequency_factors{};  // f_i is divided by the i-th, where there are any (dims / 2)
 
   friend bool operator==(const RotaryConfig&, const RotaryConfig&) = default;
 };

@@ -52,6 +52,7 @@ HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, in
     theta *= std::pow(c.factor * static_cast<double>(total) / c.original_max_positions - (c.factor - 1), dims / (dims - 2));
   std::vector<double> f(static_cast<std::size_t>(c.dims / 2));
   for (std::size_t i = 0; i < f.size(); ++i) f[i] = std::pow(theta, -2.0 * static_cast<double>(i) / dims);
+  for (std::size_t i = 0; i < c.frequency_factors.size(); ++i) f[i] /= static_cast<double>(c.frequency_factors[i]);
   if (c.scaling == RopeScaling::linear)
     for (double& v : f) v /= c.factor;
   if (c.scaling == RopeScaling::yarn) detail::yarn_frequencies(c, f);
@@ -72,6 +73,8 @@ HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::
     if (!(v > 0) || !(v < 1e30)) fail(where, concat("a positive ", name), concat(v));
   };
   positive(c.theta, "rope_theta");
+  if (!c.frequency_factors.empty() && static_cast<index_t>(c.frequency_factors.size()) != c.dims / 2)
+    fail(where, concat(c.dims / 2, " frequency factors"), std::to_string(c.frequency_factors.size()));
   if (c.scaling == RopeScaling::none) return;
   positive(c.factor, "rope scaling factor");
   if (c.scaling == RopeScaling::linear) return;
@@ -99,6 +102,7 @@ HEADWISE_INLINE Slot rotary_stream(const RotaryConfig& c, const Build& b) {
   for (const double v : {static_cast<double>(c.dims), c.theta, static_cast<double>(c.scaling), c.factor, c.original_max_positions, c.attention_factor,
                          c.beta_fast, c.beta_slow, c.mscale, c.mscale_all_dim, static_cast<double>(c.truncate), c.low_freq_factor, c.high_freq_factor})
     key += concat(" ", std::bit_cast<std::uint64_t>(v));
+  for (const float v : c.frequency_factors) key += concat(" ", std::bit_cast<std::uint32_t>(v));
   return b.step_stream(key, c.dims, [c, usual = rotary_frequencies(c, 0), magnitude = rotary_magnitude(c)](const TokenSet& tokens, View out) {
     const index_t n = c.dims / 2;
     for (std::size_t s = 0; s < tokens.sequences.size(); ++s) {
