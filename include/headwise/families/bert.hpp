@@ -40,7 +40,7 @@ struct Bert {
     };
     const auto pooled = [&](std::string name, index_t labels) {
       m.heads.push_back({std::move(name), Pooling::first, {DenseStage{"pooler", d}, ActivationStage{Activation::tanh}}});
-      if (labels > 0) m.heads.back().stages.push_back(DenseStage{"classifier", labels});
+      if (labels > 0) m.heads.back().stages.emplace_back(DenseStage{"classifier", labels});
     };
     const auto architecture = read_architecture(c);
     if (architecture.empty() || architecture == "BertModel") {

@@ -41,9 +41,9 @@ struct RandomWeights {
 
 struct BuildOptions {
   /// Store weight matrices in this type instead of the file's. Rows that the type's block does not divide keep theirs.
-  std::optional<DType> weights;
+  std::optional<DType> weights{};
   /// Called after each matrix with the bytes of the file packed so far.
-  std::function<void(index_t)> progress;
+  std::function<void(index_t)> progress{};
 };
 
 /// A stream that is computed once at the beginning of each step (rotary angles, say), for all parts that read it.

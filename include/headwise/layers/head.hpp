@@ -14,13 +14,13 @@ namespace hw {
 
 /// A linear stage: tensors `name`.weight (out, in) and, if `bias`, `name`.bias.
 struct DenseStage {
-  std::string name;
+  std::string name{};
   index_t out = 0;
   bool bias = true;
 };
 struct NormStage {
-  std::string name;
-  AnyNormConfig norm;
+  std::string name{};
+  AnyNormConfig norm{};
 };
 struct ActivationStage {
   Activation activation = Activation::tanh;
@@ -38,9 +38,9 @@ using HeadStage = std::variant<DenseStage, NormStage, ActivationStage, ScaleStag
 class Head {
  public:
   struct Config {
-    std::string name;                 // of the output: "logits", "pooler_output", ...
+    std::string name{};               // of the output: "logits", "pooler_output", ...
     Pooling pooling = Pooling::none;  // none: one output row a token
-    std::vector<HeadStage> stages;
+    std::vector<HeadStage> stages{};
     std::string scope = "head";
   };
 

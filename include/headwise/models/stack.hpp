@@ -36,14 +36,14 @@ class Stack : public Model {
 
   struct Config {
     std::string model_type = "custom";
-    Embedding::Config embedding;
-    std::vector<BlockConfig> blocks;
-    std::vector<Entry> schedule;  // empty: every block once, in order, each with a state of its own
-    AnyNormConfig norm;
-    std::vector<Head::Config> heads;
+    Embedding::Config embedding{};
+    std::vector<BlockConfig> blocks{};
+    std::vector<Entry> schedule{};  // empty: every block once, in order, each with a state of its own
+    AnyNormConfig norm{};
+    std::vector<Head::Config> heads{};
     index_t max_positions = 0;  // 0: no limit
     // The length regime for a sequence of so many tokens (dynamic RoPE); empty: one for all.
-    std::function<int(index_t)> regime;
+    std::function<int(index_t)> regime{};
   };
 
   /// Errors: a missing, unused or misshapen tensor; a schedule that names a block or a state that is not there.
