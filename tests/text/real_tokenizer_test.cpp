@@ -1,5 +1,5 @@
-// Tokenizers of real checkpoints (GGUF vocabularies, a tokenizer.json). The folder $HEADWISE_MODELS holds them; without them these tests are
-// skipped.
+// Tokenizers of real checkpoints (GGUF vocabularies, a tokenizer.json). The folder $HEADWISE_MODELS holds them; without them these tests
+// are skipped.
 
 #include <gtest/gtest.h>
 
@@ -54,7 +54,8 @@ TEST(RealTokenizer, Smollm2Gguf) {
   const Json reference = golden("smollm2");
   check_texts(tokenizer, reference.at("tokenizer"));
   for (const Json& chat : reference.at("chat").items()) {
-    EXPECT_EQ(tokenizer.encode(chat.get<std::string>("text"), {.add_special_tokens = false}).ids, chat.get<std::vector<std::int32_t>>("ids"));
+    EXPECT_EQ(tokenizer.encode(chat.get<std::string>("text"), {.add_special_tokens = false}).ids,
+              chat.get<std::vector<std::int32_t>>("ids"));
     EXPECT_EQ(tokenizer.decode(chat.get<std::vector<std::int32_t>>("ids"), false), chat.get<std::string>("text"));
   }
 }

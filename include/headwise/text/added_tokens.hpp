@@ -22,7 +22,7 @@ struct AddedToken {
   bool normalized = false;   // looked for in the normalised text, normalised itself
   bool special = false;      // dropped by decode(ids, skip_special_tokens)
 
-  std::string decoded;         // what it is decoded as: the content, normalised where it is looked for normalised
+  std::string decoded;           // what it is decoded as: the content, normalised where it is looked for normalised
   bool decoded_special = false;  // whether that is the content of a special token
 };
 

@@ -9,7 +9,8 @@ HEADWISE_INLINE AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const N
     if (const AddedToken* other = find(token.content); other && other->id != token.id)
       fail(where, concat("the added token ", hw::quoted(token.content), " has the ids ", other->id, " and ", token.id));
     if (const AddedToken* other = find(token.id); other && other->content != token.content)
-      fail(where, concat("the added tokens ", hw::quoted(other->content), " and ", hw::quoted(token.content), " have the same id ", token.id));
+      fail(where,
+           concat("the added tokens ", hw::quoted(other->content), " and ", hw::quoted(token.content), " have the same id ", token.id));
     if (!by_id_.emplace(token.id, tokens_.size()).second) continue;
     by_content_.emplace(token.content, tokens_.size());
     tokens_.push_back(std::move(token));

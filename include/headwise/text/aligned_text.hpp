@@ -75,9 +75,7 @@ class AlignedWriter {
   void put(std::string_view text, Origin origin);
   void put(char32_t c, Origin origin);
   /// Origin of what is added at byte `at`: that of the byte before.
-  Origin origin_before(std::size_t at) const noexcept {
-    return at > 0 ? source_.origin(at - 1) : Origin{source_.offset_, source_.offset_};
-  }
+  Origin origin_before(std::size_t at) const noexcept { return at > 0 ? source_.origin(at - 1) : Origin{source_.offset_, source_.offset_}; }
   std::size_t size() const noexcept { return text_.size(); }
   /// The new text takes the place of the old.
   void finish();

@@ -51,8 +51,7 @@ HEADWISE_INLINE void AlignedText::keep(std::size_t begin, std::size_t end) {
 }
 
 HEADWISE_INLINE void AlignedWriter::check() const {
-  if (text_.size() > source_.limit_)
-    fail("tokenizer", concat("the normalizer makes the text longer than ", source_.limit_, " bytes"));
+  if (text_.size() > source_.limit_) fail("tokenizer", concat("the normalizer makes the text longer than ", source_.limit_, " bytes"));
 }
 
 HEADWISE_INLINE void AlignedWriter::copy(std::size_t begin, std::size_t end) {

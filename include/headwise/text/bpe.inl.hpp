@@ -24,9 +24,7 @@ HEADWISE_INLINE std::string byte_token(unsigned char byte) {
   return {'<', '0', 'x', kHex[byte >> 4], kHex[byte & 15], '>'};
 }
 
-HEADWISE_INLINE void MergeTable::reserve(std::size_t merges) {
-  slots_.assign(std::bit_ceil(merges * 2 + 2), Slot{~std::uint64_t{0}, {}});
-}
+HEADWISE_INLINE void MergeTable::reserve(std::size_t merges) { slots_.assign(std::bit_ceil(merges * 2 + 2), Slot{~std::uint64_t{0}, {}}); }
 
 HEADWISE_INLINE std::size_t MergeTable::slot_of(std::uint64_t pair) const noexcept {
   const std::size_t mask = slots_.size() - 1;
@@ -49,22 +47,23 @@ HEADWISE_INLINE MergeTable::Merge MergeTable::find(std::int32_t left, std::int32
   return slots_[slot_of(pair)].merge;
 }
 
-HEADWISE_INLINE Bpe::Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges, Options options,
-                         std::string_view where)
+HEADWISE_INLINE Bpe::Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges,
+                         Options options, std::string_view where)
     : options_(std::move(options)), where_(where) {
   merges_.reserve(merges.size());
   const auto token = [&](std::string_view text, const auto& merge) {
     const std::int32_t id = vocabulary.find(text);
     if (id < 0)
-      fail(where_, concat("the merge of ", hw::quoted(merge.first), " and ", hw::quoted(merge.second), " needs the token ", hw::quoted(text),
-                          ", which is not in the vocabulary"));
+      fail(where_, concat("the merge of ", hw::quoted(merge.first), " and ", hw::quoted(merge.second), " needs the token ",
+                          hw::quoted(text), ", which is not in the vocabulary"));
     return id;
   };
   const std::size_t prefix = options_.continuing_subword_prefix.size();
   std::string merged;
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const auto& [left, right] = merges[i];
-    if (right.size() < prefix) fail(where_, concat("the right side of the merge ", hw::quoted(left), " ", hw::quoted(right), " lacks the prefix"));
+    if (right.size() < prefix)
+      fail(where_, concat("the right side of the merge ", hw::quoted(left), " ", hw::quoted(right), " lacks the prefix"));
     merged.assign(left).append(right.substr(prefix));
     merges_.add(token(left, merges[i]), token(right, merges[i]), {static_cast<std::uint32_t>(i), token(merged, merges[i])});
     add_neighbours(vocabulary, left, right);
@@ -119,8 +118,8 @@ HEADWISE_INLINE std::int32_t Bpe::symbol(std::string_view character, bool first,
 }
 
 HEADWISE_INLINE void Bpe::start(std::string_view piece, const Vocabulary& vocabulary, std::vector<Token>& out) const {
-  std::uint32_t end = 0;          // of the tokens so far: a character without any token takes no place
-  std::uint32_t unknown = 0;      // bytes of an unknown token that is not out yet
+  std::uint32_t end = 0;      // of the tokens so far: a character without any token takes no place
+  std::uint32_t unknown = 0;  // bytes of an unknown token that is not out yet
   const auto put = [&](std::int32_t id, std::uint32_t size) {
     out.push_back({id, end, end + size});
     end += size;
@@ -145,7 +144,8 @@ HEADWISE_INLINE void Bpe::start(std::string_view piece, const Vocabulary& vocabu
       continue;
     }
     if (options_.unk_token.empty()) continue;
-    if (unk_ < 0) fail(where_, concat("the unk_token ", hw::quoted(options_.unk_token), " is not in the vocabulary, and the text needs it"));
+    if (unk_ < 0)
+      fail(where_, concat("the unk_token ", hw::quoted(options_.unk_token), " is not in the vocabulary, and the text needs it"));
     if (!options_.fuse_unk) flush();
     unknown += static_cast<std::uint32_t>(size);
   }
@@ -164,7 +164,9 @@ HEADWISE_INLINE void Bpe::tokenize(std::string_view piece, const Vocabulary& voc
   std::size_t kept = begin;
   for (std::size_t i = begin; i < out.size();) {
     std::size_t end = whole ? out.size() : i + 1;  // of a run that merges may reach through
-    while (end < out.size() && neighbours_.may_contain(static_cast<std::uint32_t>(out[end - 1].id), static_cast<std::uint32_t>(out[end].id))) ++end;
+    while (end < out.size() &&
+           neighbours_.may_contain(static_cast<std::uint32_t>(out[end - 1].id), static_cast<std::uint32_t>(out[end].id)))
+      ++end;
     const std::size_t n = end - i <= kShort ? merge_short(&out[i], end - i) : merge_long(&out[i], end - i);
     std::copy_n(out.begin() + static_cast<std::ptrdiff_t>(i), n, out.begin() + static_cast<std::ptrdiff_t>(kept));
     kept += n;

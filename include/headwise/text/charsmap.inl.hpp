@@ -8,7 +8,8 @@ HEADWISE_INLINE Charsmap::Charsmap(std::string_view blob, std::string_view where
   if (blob.empty()) return;
   const auto u32 = [&](std::size_t at) {
     std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(static_cast<unsigned char>(blob[at + static_cast<std::size_t>(i)])) << 8 * i;
+    for (int i = 0; i < 4; ++i)
+      value |= static_cast<std::uint32_t>(static_cast<unsigned char>(blob[at + static_cast<std::size_t>(i)])) << 8 * i;
     return value;
   };
   if (blob.size() < 4) fail(where, concat("a precompiled_charsmap of ", blob.size(), " bytes has no size"));

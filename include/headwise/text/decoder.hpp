@@ -51,8 +51,8 @@ struct SentencePieceDecoder {
   bool drop_dummy_prefix, drop_all_prefix;
 };
 
-using DecoderStep = std::variant<JoinBySpace, ByteLevelDecoder, WordPieceDecoder, MetaspaceDecoder, BpeDecoder, CtcDecoder, ByteFallbackDecoder,
-                                 FuseDecoder, StripDecoder, ReplaceDecoder, SentencePieceDecoder>;
+using DecoderStep = std::variant<JoinBySpace, ByteLevelDecoder, WordPieceDecoder, MetaspaceDecoder, BpeDecoder, CtcDecoder,
+                                 ByteFallbackDecoder, FuseDecoder, StripDecoder, ReplaceDecoder, SentencePieceDecoder>;
 
 /// One step at work on a sequence of tokens. It gives out what can no longer change, and the rest at the end.
 class DecoderStage {
@@ -70,8 +70,8 @@ class DecoderStage {
 
   const DecoderStep* step_;
   bool fused_, collect_;
-  std::string held_;            // bytes of a character, a token that may change, or everything
-  std::uint64_t count_ = 0;     // tokens so far; for Strip on one token: characters that may still go
+  std::string held_;         // bytes of a character, a token that may change, or everything
+  std::uint64_t count_ = 0;  // tokens so far; for Strip on one token: characters that may still go
   bool started_ = false;
 };
 

@@ -23,8 +23,8 @@ inline void replace_all(std::string& s, std::string_view from, std::string_view 
 // The English clean-up of the WordPiece decoder.
 inline void clean_up(std::string& s) {
   static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"},
-      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) replace_all(s, from, to);
 }
 
@@ -32,7 +32,8 @@ inline void clean_up(std::string& s) {
 
 HEADWISE_INLINE DecoderStage::DecoderStage(const DecoderStep& step, bool fused) : step_(&step), fused_(fused) {
   const auto* strip = std::get_if<StripDecoder>(&step);
-  const bool streams = std::holds_alternative<FuseDecoder>(step) || std::holds_alternative<JoinBySpace>(step) || (strip && strip->stop == 0);
+  const bool streams =
+      std::holds_alternative<FuseDecoder>(step) || std::holds_alternative<JoinBySpace>(step) || (strip && strip->stop == 0);
   collect_ = fused && !streams;
   count_ = strip && fused ? strip->start : 0;
 }

@@ -49,8 +49,8 @@ struct SentencePieceNormalizer {
   TokenTrie user_defined;  // kept as they are
 };
 
-using NormalizerStep = std::variant<UnicodeForm, Lowercase, StripAccents, Strip, Prepend, Append, Replace, BytesToCharacters, Nmt, BertNormalizer,
-                                    Precompiled, SentencePieceNormalizer>;
+using NormalizerStep = std::variant<UnicodeForm, Lowercase, StripAccents, Strip, Prepend, Append, Replace, BytesToCharacters, Nmt,
+                                    BertNormalizer, Precompiled, SentencePieceNormalizer>;
 
 /// A sequence of steps.
 class Normalizer {

@@ -48,15 +48,14 @@ struct Metaspace {
 };
 struct ByteLevel {
   bool add_prefix_space, use_regex;
-  Regex pattern;        // GPT-2's
-  bool keep_bytes;      // the model reads bytes: they need not become characters
+  Regex pattern;    // GPT-2's
+  bool keep_bytes;  // the model reads bytes: they need not become characters
 };
 struct FixedLength {
   std::size_t characters;
 };
 
-using PreTokenizerStep =
-    std::variant<Split, SplitWhitespace, BertPreTokenizer, Punctuation, Digits, Metaspace, ByteLevel, FixedLength>;
+using PreTokenizerStep = std::variant<Split, SplitWhitespace, BertPreTokenizer, Punctuation, Digits, Metaspace, ByteLevel, FixedLength>;
 
 /// A sequence of steps.
 class PreTokenizer {

@@ -102,7 +102,8 @@ inline void apply(const Split& step, Pieces& pieces) {
 }
 
 inline void apply(const SplitWhitespace&, Pieces& pieces) {
-  divide_all(pieces, SplitBehavior::removed, [](std::string_view text, std::vector<Span>& spans) { split_characters(text, spans, is_space); });
+  divide_all(pieces, SplitBehavior::removed,
+             [](std::string_view text, std::vector<Span>& spans) { split_characters(text, spans, is_space); });
 }
 
 inline void apply(const Punctuation& step, Pieces& pieces) {

@@ -13,6 +13,19 @@
 namespace hw::text {
 namespace detail {
 
+// Classes by name, as what stands in a set.
+// clang-format off
+inline constexpr std::pair<std::string_view, std::string_view> kPropertyNames[] = {
+    {"word", "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"}, {"alnum", "\\p{Alphabetic}\\p{Nd}"}, {"space", "\\p{White_Space}"},
+    {"digit", "\\p{Nd}"}, {"xdigit", "0-9A-Fa-f"}, {"alpha", "\\p{Alphabetic}"}, {"upper", "\\p{Uppercase}"},
+    {"lower", "\\p{Lowercase}"}, {"punct", "\\p{P}$+<=>^`|~"}, {"cntrl", "\\p{Cc}"}, {"blank", "\\p{Zs}\\t"}, {"letter", "\\p{L}"},
+    {"mark", "\\p{M}"}, {"number", "\\p{N}"}, {"punctuation", "\\p{P}"}, {"symbol", "\\p{S}"}, {"separator", "\\p{Z}"},
+    {"other", "\\p{C}"}, {"uppercaseletter", "\\p{Lu}"}, {"lowercaseletter", "\\p{Ll}"}, {"titlecaseletter", "\\p{Lt}"},
+    {"modifierletter", "\\p{Lm}"}, {"otherletter", "\\p{Lo}"}, {"decimalnumber", "\\p{Nd}"}, {"any", "\\x{0}-\\x{10FFFF}"},
+    {"ascii", "\\x00-\\x7F"}, {"whitespace", "\\p{White_Space}"}, {"alphabetic", "\\p{Alphabetic}"}, {"uppercase", "\\p{Uppercase}"},
+    {"lowercase", "\\p{Lowercase}"}};
+// clang-format on
+
 // Translates a pattern in one pass. It needs to know three things about Ruby's syntax: what a class holds, where the last atom begins (for
 // {n,m}+), and the names that PCRE2 reads otherwise.
 class PatternTranslator {
@@ -154,16 +167,9 @@ class PatternTranslator {
     std::string plain;
     for (const char c : name)
       if (c != '_' && c != ' ' && c != '-') plain += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-        {"word", "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"}, {"alnum", "\\p{Alphabetic}\\p{Nd}"}, {"space", "\\p{White_Space}"},
-        {"digit", "\\p{Nd}"}, {"xdigit", "0-9A-Fa-f"}, {"alpha", "\\p{Alphabetic}"}, {"upper", "\\p{Uppercase}"}, {"lower", "\\p{Lowercase}"},
-        {"punct", "\\p{P}$+<=>^`|~"}, {"cntrl", "\\p{Cc}"}, {"blank", "\\p{Zs}\\t"}, {"letter", "\\p{L}"}, {"mark", "\\p{M}"}, {"number", "\\p{N}"},
-        {"punctuation", "\\p{P}"}, {"symbol", "\\p{S}"}, {"separator", "\\p{Z}"}, {"other", "\\p{C}"}, {"uppercaseletter", "\\p{Lu}"},
-        {"lowercaseletter", "\\p{Ll}"}, {"titlecaseletter", "\\p{Lt}"}, {"modifierletter", "\\p{Lm}"}, {"otherletter", "\\p{Lo}"},
-        {"decimalnumber", "\\p{Nd}"}, {"any", "\\x{0}-\\x{10FFFF}"}, {"ascii", "\\x00-\\x7F"}, {"whitespace", "\\p{White_Space}"},
-        {"alphabetic", "\\p{Alphabetic}"}, {"uppercase", "\\p{Uppercase}"}, {"lowercase", "\\p{Lowercase}"}};
-    const auto* known = std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& entry) { return entry.first == plain; });
-    if (known == std::end(kNames)) {
+    const auto* known =
+        std::find_if(std::begin(kPropertyNames), std::end(kPropertyNames), [&](const auto& entry) { return entry.first == plain; });
+    if (known == std::end(kPropertyNames)) {
       const std::string_view script = plain.size() > 2 ? "sc:" : "";
       out_ += concat(negated ? "\\P{" : "\\p{", script, name, "}");
     } else if (!in_set) {
@@ -228,7 +234,8 @@ HEADWISE_INLINE Regex::Regex(std::string_view pattern, std::string_view where) {
   constexpr auto kOptions = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
   auto compiled = std::make_shared<Compiled>();
   compiled->where = where;
-  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), kOptions, &error, &offset, context.get()));
+  compiled->code.reset(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), kOptions, &error, &offset, context.get()));
   if (!compiled->code) fail(where, concat("the pattern ", hw::quoted(pattern), " is invalid: ", detail::pcre_message(error)));
   pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE);  // where there is none, patterns are interpreted
   compiled_ = std::move(compiled);
@@ -265,7 +272,8 @@ HEADWISE_INLINE void Regex::split(std::string_view text, std::vector<Span>& out)
     std::size_t at = 0, last_end = std::string_view::npos;
     while (at <= text.size()) {
       const auto match = [&](std::uint32_t options) {
-        return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, PCRE2_NO_UTF_CHECK | options, data.get(), context.get());
+        return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, PCRE2_NO_UTF_CHECK | options, data.get(),
+                           context.get());
       };
       int n = match(0);
       if (n == PCRE2_ERROR_JIT_STACKLIMIT) n = match(PCRE2_NO_JIT);

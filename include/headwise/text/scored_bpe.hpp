@@ -23,7 +23,7 @@ class ScoredBpe {
  public:
   struct Options {
     std::int32_t unk = -1;
-    bool fuse_unk = true;       // neighbouring unknown characters are one token
+    bool fuse_unk = true;  // neighbouring unknown characters are one token
     bool byte_fallback = false;
   };
   /// `user_defined`: texts that stay whole from the start.

@@ -13,8 +13,8 @@ HEADWISE_INLINE std::array<std::int32_t, 256> find_byte_tokens(const Vocabulary&
   return bytes;
 }
 
-HEADWISE_INLINE ScoredBpe::ScoredBpe(const Vocabulary& vocabulary, std::vector<float> scores, std::vector<TokenType> types, TokenTrie user_defined,
-                                     Options options, std::string_view where)
+HEADWISE_INLINE ScoredBpe::ScoredBpe(const Vocabulary& vocabulary, std::vector<float> scores, std::vector<TokenType> types,
+                                     TokenTrie user_defined, Options options, std::string_view where)
     : scores_(std::move(scores)), types_(std::move(types)), user_defined_(std::move(user_defined)), options_(options), where_(where) {
   bytes_ = find_byte_tokens(vocabulary);
   for (std::size_t id = 0; id < types_.size(); ++id) {
@@ -118,7 +118,8 @@ class ScoredBpe::Run {
   void put_token(std::int32_t id, std::uint32_t begin, std::uint32_t size) {
     const auto byte = [&](char b) { return model_.bytes_[static_cast<unsigned char>(b)]; };
     const std::string_view part = text(begin, size);
-    const bool unknown = id < 0 && !(model_.options_.byte_fallback && std::all_of(part.begin(), part.end(), [&](char b) { return byte(b) >= 0; }));
+    const bool unknown =
+        id < 0 && !(model_.options_.byte_fallback && std::all_of(part.begin(), part.end(), [&](char b) { return byte(b) >= 0; }));
     if (id >= 0) {
       out_.push_back({id, begin, begin + size});
     } else if (!unknown) {

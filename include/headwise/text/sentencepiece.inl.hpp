@@ -97,7 +97,8 @@ HEADWISE_INLINE SentencePieceModel parse_sentencepiece(std::string_view bytes, s
     SentencePieceModel::Entry& entry = model.pieces.back();
     if (f.number == 1 && f.wire == Wire::bytes) entry.piece = f.bytes;
     if (f.number == 2 && f.wire == Wire::fixed32) entry.score = std::bit_cast<float>(static_cast<std::uint32_t>(f.value));
-    if (f.number == 3 && f.wire == Wire::varint) entry.type = f.value >= 1 && f.value <= 6 ? static_cast<TokenType>(f.value) : TokenType::normal;
+    if (f.number == 3 && f.wire == Wire::varint)
+      entry.type = f.value >= 1 && f.value <= 6 ? static_cast<TokenType>(f.value) : TokenType::normal;
   };
   const auto trainer = [&](const Reader::Field& f) {
     if (f.wire == Wire::varint && f.number == 3)
@@ -164,8 +165,9 @@ HEADWISE_INLINE std::shared_ptr<TokenizerParts> make_sentencepiece_tokenizer(con
   parts->special.eos = control(model.eos_piece);
   parts->special.pad = control(model.pad_piece);
   const TokenTrie symbols(user_defined, where);
-  parts->normalizer = Normalizer({SentencePieceNormalizer{Charsmap(model.charsmap, where), model.add_dummy_prefix, model.remove_extra_whitespaces,
-                                                          model.escape_whitespaces, model.whitespace_as_suffix, symbols}});
+  parts->normalizer =
+      Normalizer({SentencePieceNormalizer{Charsmap(model.charsmap, where), model.add_dummy_prefix, model.remove_extra_whitespaces,
+                                          model.escape_whitespaces, model.whitespace_as_suffix, symbols}});
   parts->decoder = {SentencePieceDecoder{types, model.add_dummy_prefix, model.remove_extra_whitespaces}};
   if (model.kind == SentencePieceModel::Kind::bpe) {
     ScoredBpe::Options options;

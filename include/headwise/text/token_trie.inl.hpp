@@ -9,9 +9,11 @@ HEADWISE_INLINE TokenTrie::TokenTrie(std::vector<std::pair<std::string_view, std
   std::erase_if(entries, [](const auto& entry) { return entry.first.empty(); });
   if (entries.empty()) return;
   std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  entries.erase(std::unique(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first == b.first; }), entries.end());
+  entries.erase(std::unique(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
+                entries.end());
   for (const auto& [text, value] : entries)
-    if (text.size() > kMaxBytes) fail(where, concat("the token ", hw::quoted(text, 40), " has ", text.size(), " bytes, more than ", kMaxBytes));
+    if (text.size() > kMaxBytes)
+      fail(where, concat("the token ", hw::quoted(text, 40), " has ", text.size(), " bytes, more than ", kMaxBytes));
 
   // A node stands for the range of entries that share its path; a level of the trie is made from the ranges of the one above.
   struct Range {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "headwise/core/error.hpp"
+#include "headwise/text/special_tokens.hpp"
 
 namespace hw {
 
@@ -35,11 +36,6 @@ struct Encoding {
   };
   std::vector<std::int32_t> ids, type_ids;
   std::vector<Offset> offsets;
-};
-
-/// The tokens that have a role; -1 where the checkpoint does not say.
-struct SpecialTokenIds {
-  std::int32_t bos = -1, eos = -1, unk = -1, pad = -1, sep = -1, cls = -1, mask = -1;
 };
 
 /// A tokenizer: normaliser, pre-tokeniser, model (BPE, unigram, WordPiece, word level), template and decoder, as a checkpoint defines them.

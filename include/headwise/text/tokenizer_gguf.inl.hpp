@@ -132,12 +132,14 @@ class GgufTokenizer {
     if (!pre) fail(where("pre"), concat("the pre-tokenizer ", hw::quoted(v_.pre), " is not known"));
     if (pre->nfc) parts_->normalizer = Normalizer({UnicodeForm{NormalForm::nfc}});
     std::vector<PreTokenizerStep> steps;
-    for (const std::string_view pattern : pre->patterns) steps.push_back(Split{Regex(pattern, where("pre")), SplitBehavior::isolated, false});
+    for (const std::string_view pattern : pre->patterns)
+      steps.push_back(Split{Regex(pattern, where("pre")), SplitBehavior::isolated, false});
     parts_->pre_tokenizer = PreTokenizer(std::move(steps));
     std::vector<std::pair<std::string_view, std::string_view>> merges;
     for (const std::string_view merge : v_.merges) {
       const std::size_t space = merge.find(' ', 1);
-      if (space == std::string_view::npos) fail(where("merges"), concat("expected two tokens with a space between, found ", hw::quoted(merge)));
+      if (space == std::string_view::npos)
+        fail(where("merges"), concat("expected two tokens with a space between, found ", hw::quoted(merge)));
       merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
     }
     Bpe::Options options;
@@ -183,7 +185,8 @@ class GgufTokenizer {
     if (v_.special.unk >= 0) options.unk_token = parts_->vocabulary.text(v_.special.unk);
     parts_->model = WordPiece(std::move(options), where("tokens"));
     parts_->decoder = {WordPieceDecoder{"##", true}};
-    const std::int32_t cls = v_.special.cls >= 0 ? v_.special.cls : v_.special.bos, sep = v_.special.sep >= 0 ? v_.special.sep : v_.special.eos;
+    const std::int32_t cls = v_.special.cls >= 0 ? v_.special.cls : v_.special.bos,
+                       sep = v_.special.sep >= 0 ? v_.special.sep : v_.special.eos;
     if (cls < 0 || sep < 0) return;
     using Kind = TemplatePart::Kind;
     parts_->post_processor.single = {{Kind::special, 0, {cls}}, {Kind::first, 0, {}}, {Kind::special, 0, {sep}}};

@@ -22,7 +22,8 @@ inline std::pair<std::string_view, std::string_view> read_merge(const Json& merg
   if (!merge.is_string()) merge.fail_expected("two tokens");
   const auto s = merge.as<std::string_view>();
   const std::size_t space = s.find(' ');
-  if (space == std::string_view::npos || s.find(' ', space + 1) != std::string_view::npos) merge.fail_expected("two tokens with a space between");
+  if (space == std::string_view::npos || s.find(' ', space + 1) != std::string_view::npos)
+    merge.fail_expected("two tokens with a space between");
   return {s.substr(0, space), s.substr(space + 1)};
 }
 
@@ -35,7 +36,8 @@ inline Bpe read_bpe(const Json& model, const Vocabulary& vocabulary, bool bytes)
   options.byte_fallback = model.get_or("byte_fallback", false);
   options.ignore_merges = model.get_or("ignore_merges", false);
   options.bytes = bytes;
-  if (model.get_or("dropout", 0.0) != 0) model.at("dropout").fail("dropout is for training: the same text would have other tokens every time");
+  if (model.get_or("dropout", 0.0) != 0)
+    model.at("dropout").fail("dropout is for training: the same text would have other tokens every time");
   const Json list = model.at("merges");
   if (!list.is_array()) list.fail_expected("a list");
   std::vector<std::pair<std::string_view, std::string_view>> merges;
@@ -128,12 +130,12 @@ inline std::vector<AddedToken> read_added_tokens(const Json& list, const Vocabul
 HEADWISE_INLINE std::shared_ptr<TokenizerParts> read_tokenizer_json(const Json& json) {
   if (!json.is_object()) json.fail_expected("an object");
   const auto part = [&](std::string_view key) { return json.find(key).value_or(Json()); };
-  if (const Json version = part("version"); !version.is_null() && version.as<std::string_view>() != "1.0")
-    version.fail_expected("1.0");
+  if (const Json version = part("version"); !version.is_null() && version.as<std::string_view>() != "1.0") version.fail_expected("1.0");
   auto parts = std::make_shared<TokenizerParts>();
   parts->origin = json.origin();
   const Json model = json.at("model");
-  const bool bytes = detail::model_type(model) == "BPE" && ends_with_byte_level(part("pre_tokenizer")) && !model.get_or("byte_fallback", false);
+  const bool bytes =
+      detail::model_type(model) == "BPE" && ends_with_byte_level(part("pre_tokenizer")) && !model.get_or("byte_fallback", false);
   parts->normalizer = read_normalizer(part("normalizer"));
   parts->pre_tokenizer = read_pre_tokenizer(part("pre_tokenizer"), bytes);
   parts->model = detail::read_model(model, parts->vocabulary, bytes);

@@ -66,7 +66,12 @@ inline std::string decode_base64(const Json& json) {
   int count = 0;
   std::size_t padding = 0;
   for (const char c : s) {
-    const int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+    const int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                      : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                      : c >= '0' && c <= '9' ? c - '0' + 52
+                      : c == '+'             ? 62
+                      : c == '/'             ? 63
+                                             : -1;
     if (c == '=') {
       ++padding;
       continue;
@@ -139,7 +144,8 @@ inline PreTokenizerStep read_pre_tokenizer_step(const Json& step, bool keep_byte
   }
   if (type == "Metaspace") return Metaspace{one_character(step.at("replacement")), read_prepend_scheme(step), step.get_or("split", true)};
   if (type == "ByteLevel")
-    return ByteLevel{step.get_or("add_prefix_space", true), step.get_or("use_regex", true), Regex(gpt2_pattern(), step.where()), keep_bytes};
+    return ByteLevel{step.get_or("add_prefix_space", true), step.get_or("use_regex", true), Regex(gpt2_pattern(), step.where()),
+                     keep_bytes};
   unknown_step(step, "pre_tokenizer");
 }
 
@@ -192,10 +198,12 @@ inline DecoderStep read_decoder_step(const Json& step) {
   const auto type = step.get<std::string_view>("type");
   if (type == "ByteLevel") return ByteLevelDecoder{};
   if (type == "WordPiece") return WordPieceDecoder{step.get_or<std::string>("prefix", "##"), step.get_or("cleanup", true)};
-  if (type == "Metaspace") return MetaspaceDecoder{one_character(step.at("replacement")), read_prepend_scheme(step) != Metaspace::Prepend::never};
+  if (type == "Metaspace")
+    return MetaspaceDecoder{one_character(step.at("replacement")), read_prepend_scheme(step) != Metaspace::Prepend::never};
   if (type == "BPEDecoder") return BpeDecoder{step.get_or<std::string>("suffix", "</w>")};
   if (type == "CTC")
-    return CtcDecoder{step.get_or<std::string>("pad_token", "<pad>"), step.get_or<std::string>("word_delimiter_token", "|"), step.get_or("cleanup", true)};
+    return CtcDecoder{step.get_or<std::string>("pad_token", "<pad>"), step.get_or<std::string>("word_delimiter_token", "|"),
+                      step.get_or("cleanup", true)};
   if (type == "ByteFallback") return ByteFallbackDecoder{};
   if (type == "Fuse") return FuseDecoder{};
   if (type == "Replace") return ReplaceDecoder{read_pattern(step.at("pattern")), step.get<std::string>("content")};

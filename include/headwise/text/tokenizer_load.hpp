@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "headwise/text/tokenizer.hpp"
-
 namespace hw::text {
+
+struct TokenizerParts;
 
 /// See Tokenizer::load.
 std::shared_ptr<const TokenizerParts> load_tokenizer(const std::string& path);

@@ -7,6 +7,7 @@
 #include "headwise/text/tokenizer_gguf.hpp"
 #include "headwise/text/tokenizer_json.hpp"
 #include "headwise/text/tokenizer_load.hpp"
+#include "headwise/text/tokenizer_parts.hpp"
 
 namespace hw::text {
 namespace detail {
@@ -46,8 +47,10 @@ HEADWISE_INLINE std::shared_ptr<const TokenizerParts> load_tokenizer(const std::
     parts = read_tokenizer_json(Json::read(path));
   } else if (exists("tokenizer.json")) {
     parts = read_tokenizer_json(Json::read(file("tokenizer.json")));
-  } else if (const char* name = exists("tokenizer.model") ? "tokenizer.model" : exists("spiece.model") ? "spiece.model" :
-             exists("sentencepiece.bpe.model") ? "sentencepiece.bpe.model" : nullptr) {
+  } else if (const char* name = exists("tokenizer.model")           ? "tokenizer.model"
+                                : exists("spiece.model")            ? "spiece.model"
+                                : exists("sentencepiece.bpe.model") ? "sentencepiece.bpe.model"
+                                                                    : nullptr) {
     parts = detail::load_sentencepiece(here / name);
   } else if (exists("vocab.json") && exists("merges.txt")) {
     parts = read_vocab_and_merges(Json::read(file("vocab.json")), MappedFile::open(file("merges.txt")).text(), config.value_or(Json()));

@@ -13,7 +13,7 @@
 #include "headwise/text/post_processor.hpp"
 #include "headwise/text/pre_tokenizer.hpp"
 #include "headwise/text/scored_bpe.hpp"
-#include "headwise/text/tokenizer.hpp"
+#include "headwise/text/special_tokens.hpp"
 #include "headwise/text/unigram.hpp"
 #include "headwise/text/wordpiece.hpp"
 

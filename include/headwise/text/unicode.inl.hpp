@@ -83,8 +83,8 @@ HEADWISE_INLINE std::size_t append_sanitized(std::string& out, std::string_view 
 
 HEADWISE_INLINE bool is_space(char32_t c) noexcept {
   if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
 HEADWISE_INLINE bool is_numeric(char32_t c) noexcept {

@@ -19,12 +19,13 @@ class Unigram {
   struct Options {
     std::int32_t unk = -1;
     bool byte_fallback = false;
-    bool fuse_unk = true;        // neighbouring unknown characters are one token
-    bool single_precision = false;  // sums are kept in float, as sentencepiece does, not in double
+    bool fuse_unk = true;               // neighbouring unknown characters are one token
+    bool single_precision = false;      // sums are kept in float, as sentencepiece does, not in double
     std::optional<double> least_score;  // that of the least likely token
   };
   /// `scores` by id; `usable` says which tokens text may become. Errors: no token; a score that is not finite.
-  Unigram(const Vocabulary& vocabulary, std::vector<double> scores, const std::vector<bool>& usable, Options options, std::string_view where);
+  Unigram(const Vocabulary& vocabulary, std::vector<double> scores, const std::vector<bool>& usable, Options options,
+          std::string_view where);
 
   /// Errors: an unknown character where there is no unknown token.
   void tokenize(std::string_view piece, const Vocabulary& vocabulary, std::vector<Token>& out) const;

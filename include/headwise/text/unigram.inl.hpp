@@ -25,7 +25,8 @@ HEADWISE_INLINE Unigram::Unigram(const Vocabulary& vocabulary, std::vector<doubl
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t id = 0; id < scores_.size(); ++id) {
     if (!vocabulary.contains(static_cast<std::int64_t>(id))) continue;
-    if (!std::isfinite(scores_[id])) fail(where, concat("the score of ", hw::quoted(vocabulary.text(static_cast<std::int64_t>(id))), " is not finite"));
+    if (!std::isfinite(scores_[id]))
+      fail(where, concat("the score of ", hw::quoted(vocabulary.text(static_cast<std::int64_t>(id))), " is not finite"));
     if (!usable[id] || vocabulary.find(vocabulary.text(static_cast<std::int64_t>(id))) != static_cast<std::int32_t>(id)) continue;
     least = std::min(least, scores_[id]);
     entries.push_back({vocabulary.text(static_cast<std::int64_t>(id)), static_cast<std::int32_t>(id)});
@@ -56,7 +57,8 @@ HEADWISE_INLINE void Unigram::tokenize(std::string_view piece, const Vocabulary&
     const std::string_view text = piece.substr(token.begin, token.end - token.begin);
     if (const std::int32_t id = vocabulary.find(text); id >= 0 && options_.fuse_unk && !options_.single_precision) {
       out.push_back({id, token.begin, token.end});  // the tokenizers library looks fused characters up
-    } else if (options_.byte_fallback && std::all_of(text.begin(), text.end(), [&](char b) { return bytes_[static_cast<unsigned char>(b)] >= 0; })) {
+    } else if (options_.byte_fallback &&
+               std::all_of(text.begin(), text.end(), [&](char b) { return bytes_[static_cast<unsigned char>(b)] >= 0; })) {
       for (std::uint32_t k = token.begin; k < token.end; ++k) {
         const bool own = options_.single_precision;  // sentencepiece gives each byte its own place
         out.push_back({bytes_[static_cast<unsigned char>(piece[k])], own ? k : token.begin, own ? k + 1 : token.end});
