@@ -12,6 +12,7 @@ struct Packed {
   static constexpr bool kMinimums = kLayout.has_minimums();
   static constexpr int kShift = kLayout.offset_shift;
   static constexpr bool kSmall = Type != DType::q8_0;  // quants < 64
+  static constexpr bool kBytes = !kSmall;
   static constexpr int kRecordBytes = kLayout.bytes();
 
   // Quads J and J + 4 of block s.
@@ -76,6 +77,7 @@ struct Wide {
   static constexpr int kGroups = Groups;
   static constexpr bool kMinimums = Minimums;
   static constexpr int kShift = Shift;
+  static constexpr bool kBytes = true;
   static constexpr bool kSmall = Small;
   static constexpr int kQuants = Groups * 128 * (Minimums ? 2 : 1);
   static constexpr int kRecordBytes = kQuants + 1024;
@@ -101,7 +103,6 @@ using WideOf = Wide<P::kGroups, P::kMinimums, P::kShift < 0 ? -1 : !P::kSmall ? 
 template <class P, class W, int J>
 HEADWISE_HOT void widen_quads(const std::byte* record, int s, std::byte* quants) {
   constexpr int kMore = W::kShift < 0 ? 0 : (1 << W::kShift) - (1 << P::kShift);
-  HEADWISE_UNROLL
   for (int v = 0; v < kPanel / kLanes; ++v) {
     Vb low, high;
     P::template quads<J>(record, s, v, low, high);
@@ -119,9 +120,7 @@ struct Widening {
     for (index_t i = 0; i < records; ++i, from += P::kRecordBytes)
       for (int s = 0; s < P::kBlocks; ++s, to += W::kRecordBytes) {
         auto* floats = reinterpret_cast<float*>(to);
-        HEADWISE_UNROLL
         for (int g = 0; g < P::kGroups; ++g)
-          HEADWISE_UNROLL
           for (int v = 0; v < kPanel / kLanes; ++v) {
             store(floats + g * 32 + v * kLanes, P::scale(from, s, g, v));
             if constexpr (P::kMinimums) store(floats + (P::kGroups + g) * 32 + v * kLanes, P::minimum(from, s, g, v));
@@ -149,7 +148,8 @@ struct GroupSums {
 
 // Quads J and J + 4 of a block; of types with two groups a block only the one in group g.
 template <class P, int R, int J>
-HEADWISE_HOT void add_quads(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&x)[R], GroupSums<R>& sums) {
+HEADWISE_HOT void add_quads(const std::byte* record, int s, int g, int v0, const QuantisedBlock* const (&x)[R], int at,
+                            GroupSums<R>& sums) {
   constexpr int kVectors = byte_vectors(R);
   Vb low[kVectors], high[kVectors];
   HEADWISE_UNROLL
@@ -157,12 +157,12 @@ HEADWISE_HOT void add_quads(const std::byte* record, int s, int g, int v0, const
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
     if (P::kGroups == 1 || g == 0) {
-      const Vb a = splat_quad(x[r]->values + 4 * J);
+      const Vb a = splat_quad(x[r]->values + at + 4 * J);
       HEADWISE_UNROLL
       for (int v = 0; v < kVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], low[v], a);
     }
     if (P::kGroups == 1 || g == 1) {
-      const Vb a = splat_quad(x[r]->values + 4 * J + 16);
+      const Vb a = splat_quad(x[r]->values + at + 4 * J + 16);
       HEADWISE_UNROLL
       for (int v = 0; v < kVectors; ++v) sums.value[r][v] = dot<P::kSmall>(sums.value[r][v], high[v], a);
     }
@@ -216,10 +216,14 @@ struct QuantisedTile {
       HEADWISE_UNROLL
       for (int v = 0; v < kVectors; ++v) sums.value[r][v] = start;
     }
-    add_quads<P, R, 0>(record, s, g, v0, row, sums);
-    add_quads<P, R, 1>(record, s, g, v0, row, sums);
-    add_quads<P, R, 2>(record, s, g, v0, row, sums);
-    add_quads<P, R, 3>(record, s, g, v0, row, sums);
+    if constexpr (P::kBytes && R < largest_tile(WideTiles{})) {  // the tallest tiles gain from unrolling, the others only take time to compile
+      for (int j = 0; j < 4; ++j) add_quads<P, R, 0>(record + 128 * j, s, g, v0, row, 4 * j, sums);
+    } else {
+      add_quads<P, R, 0>(record, s, g, v0, row, 0, sums);
+      add_quads<P, R, 1>(record, s, g, v0, row, 0, sums);
+      add_quads<P, R, 2>(record, s, g, v0, row, 0, sums);
+      add_quads<P, R, 3>(record, s, g, v0, row, 0, sums);
+    }
     HEADWISE_UNROLL
     for (int v = 0; v < kVectors; ++v) {
       const Vf scale = P::scale(record, s, g, v0 + v);
@@ -243,63 +247,106 @@ inline constexpr index_t kWideRows = largest_tile(WideTiles{});
 // Types whose tiles decode for themselves when rows are few; the others always go through the wide form.
 constexpr bool is_fused(DType type) { return std::find(std::begin(kFusedTypes), std::end(kFusedTypes), type) != std::end(kFusedTypes); }
 
-// One panel and `rows` rows from `row` on, in tiles of tile_rows. Decode: through the wide form.
-template <DType Type, bool Decode>
-HEADWISE_HOT void run_panel(const MatmulCall& call, index_t panel, index_t row, index_t rows, index_t tile_rows) {
-  using P = Packed<Type>;
-  using Tiles = std::conditional_t<Decode || !P::kSmall, WideTiles, FusedTiles>;
-  const index_t blocks = call.weights.cols / 32, records = blocks / P::kBlocks, n = panel * kPanel;
+// How weights of a type are read: by tiles, after a decoder to the wide form or none. One driver serves all types and is compiled once.
+struct QuantisedForm {
+  using Tile = void (*)(int rows, const std::byte* w, const QuantisedBlock* x, index_t x_stride, index_t records, TileOutput out,
+                        Ahead ahead);
+  const Tile* tiles;  // for the numbers of rows in sizes, ascending
+  const int* sizes;
+  int count;
+  index_t blocks, record_bytes;  // of a packed record
+  void (*widen)(const std::byte* from, index_t records, std::byte* to, Ahead ahead) = nullptr;
+
+  HEADWISE_HOT Tile tile_for(int rows) const {
+    int i = 0;
+    while (i + 1 < count && rows > sizes[i]) ++i;
+    return tiles[i];
+  }
+};
+
+template <class P, class Sizes>
+struct TileList;
+template <class P, int... R>
+struct TileList<P, std::integer_sequence<int, R...>> {
+  static constexpr QuantisedForm::Tile kTiles[] = {QuantisedTile<P>::template run<R>...};
+  static constexpr int kSizes[] = {R...};
+};
+
+template <DType Type>
+struct Forms {
+  template <class P, class Sizes>
+  static constexpr QuantisedForm of(decltype(QuantisedForm::widen) widen) {
+    using List = TileList<P, Sizes>;
+    return {List::kTiles, List::kSizes, static_cast<int>(Sizes::size()), Packed<Type>::kBlocks, Packed<Type>::kRecordBytes, widen};
+  }
+  static constexpr QuantisedForm many() {
+    if constexpr (Packed<Type>::kSmall)
+      return of<WideOf<Type>, WideTiles>(Widening<Type>::run);
+    else
+      return of<Packed<Type>, WideTiles>(nullptr);  // bytes need no decoding
+  }
+  static constexpr QuantisedForm few() {
+    if constexpr (is_fused(Type))
+      return of<Packed<Type>, FusedTiles>(nullptr);
+    else
+      return many();
+  }
+};
+
+// One panel and `rows` rows from `row` on, in tiles of tile_rows.
+HEADWISE_KERNEL void run_panel(const MatmulCall& call, const QuantisedForm& form, index_t panel, index_t row, index_t rows,
+                               index_t tile_rows) {
+  const index_t blocks = call.weights.cols / 32, records = blocks / form.blocks, n = panel * kPanel;
   const index_t tiles = (rows + tile_rows - 1) / tile_rows;
-  const std::byte* packed = call.weights.data + panel * records * P::kRecordBytes;
-  const std::byte* end = call.weights.data + call.panel_end * records * P::kRecordBytes;
+  const std::byte* packed = call.weights.data + panel * records * form.record_bytes;
+  const std::byte* end = call.weights.data + call.panel_end * records * form.record_bytes;
   const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x) + row * blocks;
   // A single tile reads packed weights only once, as a stream.
-  const index_t chunk = !Decode && tiles == 1 ? std::max(records, index_t{1}) : kChunkBlocks / P::kBlocks;
+  const bool stream = !form.widen && tiles == 1;
+  const index_t chunk = stream ? std::max(records, index_t{1}) : kChunkBlocks / form.blocks;
   TileOutput out{nullptr, call.y_stride, call.bias ? call.bias + n : nullptr,
                  static_cast<int>(std::min(kPanel, call.weights.rows - n)), true, true};
   for (index_t r0 = 0; r0 < records || r0 == 0; r0 += chunk) {
-    const index_t count = std::min(chunk, records - r0);
+    const index_t count = std::min(chunk, records - r0), steps = count * form.blocks;
     out.first = r0 == 0;
     out.last = r0 + count == records;
-    const std::byte* next = packed + count * P::kRecordBytes;
-        const index_t steps = count * P::kBlocks;
+    const std::byte *next = packed + count * form.record_bytes, *w = packed;
     Ahead ahead;
-    if (Decode || tiles > 1)
-      ahead = Ahead::of(next, std::min(end - next, count * P::kRecordBytes), (tiles + Decode) * steps);
+    if (!stream)
+      ahead = Ahead::of(next, std::min(end - next, count * form.record_bytes), (tiles + (form.widen ? 1 : 0)) * steps);
     else if (count > 0)
-      ahead = {packed + kStreamAhead, end, (P::kRecordBytes / P::kBlocks + 63) / 64};
-    if constexpr (Decode) {
-      Widening<Type>::run(packed, count, call.scratch, ahead);
+      ahead = {packed + kStreamAhead, end, (form.record_bytes / form.blocks + 63) / 64};
+    if (form.widen) {
+      form.widen(packed, count, call.scratch, ahead);
       ahead.after(steps);
+      w = call.scratch;
     }
     for (index_t i = 0; i < rows; i += tile_rows) {
       const int here = static_cast<int>(std::min(tile_rows, rows - i));
-      const QuantisedBlock* values = x + i * blocks + r0 * P::kBlocks;
       out.y = call.y + (row + i) * call.y_stride + n;
-      if constexpr (Decode)
-        with_tile<QuantisedTile<WideOf<Type>>>(Tiles{}, here, static_cast<const std::byte*>(call.scratch), values, blocks,
-                                               steps, out, ahead);
-      else
-        with_tile<QuantisedTile<P>>(Tiles{}, here, packed, values, blocks, count, out, ahead);
+      form.tile_for(here)(here, w, x + i * blocks + r0 * form.blocks, blocks, form.widen ? steps : count, out, ahead);
       ahead.after(steps);
     }
     packed = next;
   }
 }
 
-template <DType Type>
-HEADWISE_KERNEL void run_quantised(const MatmulCall& call) {
-  constexpr bool kBytes = !Packed<Type>::kSmall;  // need no decoding
+HEADWISE_KERNEL void run_quantised(const MatmulCall& call, const QuantisedForm& few, const QuantisedForm& many) {
   if (call.t <= 2 * kFusedRows) {
-    for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel)
-      run_panel<Type, !kBytes && !is_fused(Type)>(call, panel, 0, call.t, kFusedRows);
+    for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel) run_panel(call, few, panel, 0, call.t, kFusedRows);
     return;
   }
   const index_t row_bytes = std::max(call.weights.cols / 32, index_t{1}) * static_cast<index_t>(sizeof(QuantisedBlock));
   const index_t block = std::max(kQuantisedBytes / row_bytes / kWideRows, index_t{8}) * kWideRows;
   for (index_t row = 0; row < call.t; row += block)
     for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel)
-      run_panel<Type, !kBytes>(call, panel, row, std::min(block, call.t - row), kWideRows);
+      run_panel(call, many, panel, row, std::min(block, call.t - row), kWideRows);
+}
+
+template <DType Type>
+HEADWISE_HOT void run_type(const MatmulCall& call) {
+  static constexpr QuantisedForm few = Forms<Type>::few(), many = Forms<Type>::many();
+  run_quantised(call, few, many);
 }
 
 HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
@@ -308,16 +355,16 @@ HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
     case DType::f32: return run_plain<float>(call);
     case DType::f16: return run_plain<f16>(call);
     case DType::bf16: return run_plain<bf16>(call);
-    case DType::q4_0: return run_quantised<DType::q4_0>(call);
-    case DType::q4_1: return run_quantised<DType::q4_1>(call);
-    case DType::q5_0: return run_quantised<DType::q5_0>(call);
-    case DType::q5_1: return run_quantised<DType::q5_1>(call);
-    case DType::q8_0: return run_quantised<DType::q8_0>(call);
-    case DType::q2_k: return run_quantised<DType::q2_k>(call);
-    case DType::q3_k: return run_quantised<DType::q3_k>(call);
-    case DType::q4_k: return run_quantised<DType::q4_k>(call);
-    case DType::q5_k: return run_quantised<DType::q5_k>(call);
-    case DType::q6_k: return run_quantised<DType::q6_k>(call);
+    case DType::q4_0: return run_type<DType::q4_0>(call);
+    case DType::q4_1: return run_type<DType::q4_1>(call);
+    case DType::q5_0: return run_type<DType::q5_0>(call);
+    case DType::q5_1: return run_type<DType::q5_1>(call);
+    case DType::q8_0: return run_type<DType::q8_0>(call);
+    case DType::q2_k: return run_type<DType::q2_k>(call);
+    case DType::q3_k: return run_type<DType::q3_k>(call);
+    case DType::q4_k: return run_type<DType::q4_k>(call);
+    case DType::q5_k: return run_type<DType::q5_k>(call);
+    case DType::q6_k: return run_type<DType::q6_k>(call);
     default: return;
   }
 }
