@@ -53,6 +53,20 @@ TEST_P(Laws, ThreadsChangeNothing) {
   for (const int threads : {1, 3, 5}) EXPECT_EQ(toy::feed(*toy::hybrid(threads, GetParam()), nullptr, x), expected);
 }
 
+// With few rows, several threads split a long context into segments; one thread does not.
+TEST(LongContext, DecodeHasTheSameBitsOnSeveralThreads) {
+  const auto x = toy::ids(2100);
+  std::vector<std::vector<float>> decoded;
+  for (const int threads : {1, 2, 4}) {
+    const auto model = toy::hybrid(threads, false);
+    hw::StateSet state = model->make_state();
+    toy::feed(*model, &state, std::span(x).first(2096));
+    decoded.push_back(toy::feed(*model, &state, std::span(x).subspan(2096), 1));
+  }
+  EXPECT_EQ(decoded[1], decoded[0]);
+  EXPECT_EQ(decoded[2], decoded[0]);
+}
+
 TEST_P(Laws, ForkRewindAndContinue) {
   const auto x = toy::ids(100), y = toy::ids(40, 2);
   StateSet straight = model->make_state();

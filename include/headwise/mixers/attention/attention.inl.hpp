@@ -129,7 +129,9 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
       for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count * segments;)
         with_predicate(tasks[static_cast<std::size_t>(i / segments)], [&](const kernels::Attend& a) {
           const EntryRange own = joint(a.visible, a.tokens);
-          if (own.begin + i % segments < own.end) kernel.attend_segment(a, own.begin + i % segments, partials.data() + i * partial, scratch.data() + worker * scratch_size);
+          float* task = partials.data() + i / segments * segments * partial;  // its arrays lie side by side, without gaps
+          const index_t array = a.tokens * a.heads * kernels::partial_size(a.layout);
+          if (own.begin + i % segments < own.end) kernel.attend_segment(a, own.begin + i % segments, task + i % segments * array, scratch.data() + worker * scratch_size);
         });
     });
     for (index_t i = 0; i < count; ++i)
