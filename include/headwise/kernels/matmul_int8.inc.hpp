@@ -216,7 +216,7 @@ struct QuantisedTile {
       HEADWISE_UNROLL
       for (int v = 0; v < kVectors; ++v) sums.value[r][v] = start;
     }
-    if constexpr (P::kBytes && R < largest_tile(WideTiles{})) {  // the tallest tiles gain from unrolling, the others only take time to compile
+    if constexpr (P::kBytes && R < largest_tile(WideTiles{})) {  // only the tallest tiles gain from unrolling
       for (int j = 0; j < 4; ++j) add_quads<P, R, 0>(record + 128 * j, s, g, v0, row, 4 * j, sums);
     } else {
       add_quads<P, R, 0>(record, s, g, v0, row, 0, sums);
