@@ -15,6 +15,10 @@ void count() {
 }
 }  // namespace
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // both sides are replaced here, by malloc and free
+#endif
+
 void* operator new(std::size_t n) {
   count();
   if (void* p = std::malloc(n)) return p;
