@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headwise/flow/state.hpp"
@@ -50,6 +51,15 @@ class StateOf final : public AnyState {
 class StateSet {
  public:
   StateSet() = default;
+  /// The state that was moved from belongs to no model: using it is an error, assigning to it is not.
+  StateSet(StateSet&& other) noexcept { *this = std::move(other); }
+  StateSet& operator=(StateSet&& other) noexcept {
+    fingerprint_ = std::exchange(other.fingerprint_, 0);
+    regime_ = std::exchange(other.regime_, 0);
+    ids_ = std::exchange(other.ids_, {});
+    parts_ = std::exchange(other.parts_, {});
+    return *this;
+  }
 
   /// Tokens in it.
   index_t size() const noexcept { return static_cast<index_t>(ids_.size()); }

@@ -9,7 +9,7 @@ inline constexpr std::uint64_t kStateMagic = 0x31657461'74737768u;  // "hwstate1
 }
 
 HEADWISE_INLINE void StateSet::require_model(const char* what) const {
-  if (parts_.empty() && fingerprint_ == 0) fail(what, "the state belongs to no model (it was moved from, or not made by make_state)");
+  if (fingerprint_ == 0) fail(what, "the state belongs to no model (it was moved from, or not made by make_state)");
 }
 
 HEADWISE_INLINE StateSet StateSet::fork() const {

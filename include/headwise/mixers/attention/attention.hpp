@@ -7,15 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/kernels/attention_policy.hpp"
 #include "headwise/layers/linear.hpp"
 #include "headwise/mixers/attention/kv_state.hpp"
 #include "headwise/mixers/attention/mask.hpp"
 #include "headwise/mixers/attention/project.hpp"
 
 namespace hw {
-
-/// The stock score: s_e = scale q . k_e, soft-capped, plus ALiBi. Everything in it is a run-time choice.
-struct DotScore {};
 
 /// The run-time choices of attention, beside its projection's.
 struct AttentionOptions {
@@ -42,10 +40,14 @@ struct AttentionCall {
   float soft_cap;
   const float* alibi;
   const float* sinks;
-  void (*attend)(const kernels::Attend&, float*);  // null: the step's own
+  const FunctionRef<void(const kernels::Attend&, float*)>* attend;  // null: the step's own kernel
 };
 
 void run_attention(const AttentionCall& call);
+/// The kernel's call for rows of one sequence and the `heads` query heads of one KV head.
+kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads);
+template <class S, class N>
+struct AttendWith;  // for a score or a normaliser of your own: headwise/mixers/attention/attend_with.hpp
 std::vector<float> alibi_slopes(index_t heads);
 
 /// Stores the step's keys and values behind what the states hold, or in pages of the arena where there is no state. Gives the
@@ -57,9 +59,11 @@ std::span<const std::span<const std::byte* const>> store_entries(const Frame& f,
 /// delta = Wo concat_j softmax_e(s_je) v_e,  s as in AttentionOptions                     arXiv:1706.03762, GQA arXiv:2305.13245
 ///
 /// MHA, MQA and GQA by head counts; causal, windowed or bidirectional by `M`; position by the projection. Keys are stored rotated.
+/// A score or a normaliser of your own (`S`, `N`: kernels/attention_policy.hpp) is compiled into the kernel of every target; the program
+/// includes headwise/mixers/attention/attend_with.hpp for it.
 /// Weights: the projection's, and `o` (d, h v).
 /// A row's bits do not depend on the batch, the chunking of the prompt, the threads, or whether there is a state.
-template <Mask M = Causal, class P = QkvProjection>
+template <Mask M = Causal, class P = QkvProjection, class S = kernels::DotScore, class N = kernels::Softmax>
 class Attention {
   static_assert(Project<P>, "Attention<Mask, Project>: Project must have heads(), layout() and project(In, Qkv&) const");
 
@@ -72,11 +76,15 @@ class Attention {
     typename P::Config project{};
     M mask{};
     AttentionOptions options{};
+    S score{};
+    N normaliser{};
   };
 
   Attention(const Config& c, const Build& b)
       : mask_(c.mask),
         options_(c.options),
+        score_(c.score),
+        normaliser_(c.normaliser),
         project_(c.project, b),
         output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
     if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
@@ -101,24 +109,46 @@ class Attention {
         visible[static_cast<std::size_t>(t)] = mask_.range(tokens, t, tokens.total[s]);
 
     const View out = arena.take_view(f.rows(), project_.heads() * layout.value_dim);
-    detail::AttentionCall call{f, layout, project_.heads(), qkv, out, visible, nullptr, pages, options_.scale.value_or(default_scale(layout)), options_.soft_cap, alibi_.empty() ? nullptr : alibi_.data(), sinks_.empty() ? nullptr : sinks_.data(), nullptr};
+    detail::AttentionCall call{.frame = f,
+                               .layout = layout,
+                               .heads = project_.heads(),
+                               .qkv = qkv,
+                               .out = out,
+                               .visible = visible,
+                               .sees = nullptr,
+                               .pages = pages,
+                               .scale = options_.scale.value_or(1.0f / std::sqrt(static_cast<float>(layout.key_dim))),
+                               .soft_cap = options_.soft_cap,
+                               .alibi = alibi_.empty() ? nullptr : alibi_.data(),
+                               .sinks = sinks_.empty() ? nullptr : sinks_.data(),
+                               .attend = nullptr};
     if constexpr (requires { mask_.sees(tokens, index_t{}, index_t{}); }) {
       const auto predicate = [&](index_t row, index_t block) { return mask_.sees(tokens, row, block); };
       const FunctionRef<std::uint64_t(index_t, index_t)> sees(predicate);
       call.sees = &sees;
-      detail::run_attention(call);
+      run(call);
     } else {
-      detail::run_attention(call);
+      run(call);
     }
     for (std::size_t s = 0; s < states.size(); ++s) states[s].grow(tokens.sequences[s].size());
     output_.forward(out, delta, f);
   }
 
  private:
-  static float default_scale(const kernels::KvLayout& layout) { return 1.0f / std::sqrt(static_cast<float>(layout.key_dim)); }
+  void run(detail::AttentionCall& call) const {
+    if constexpr (std::same_as<S, kernels::DotScore> && std::same_as<N, kernels::Softmax>) {
+      detail::run_attention(call);
+    } else {
+      static_assert(requires { sizeof(detail::AttendWith<S, N>); },
+                    "a score or a normaliser of your own needs #include <headwise/mixers/attention/attend_with.hpp>");
+      detail::AttendWith<S, N>::run(call, score_, normaliser_);
+    }
+  }
 
   M mask_;
   AttentionOptions options_;
+  S score_;
+  N normaliser_;
   P project_;
   Linear output_;
   std::vector<float> alibi_, sinks_;

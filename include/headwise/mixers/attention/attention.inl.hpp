@@ -50,6 +50,30 @@ HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries
   return out;
 }
 
+HEADWISE_INLINE kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads) {
+  kernels::Attend a;
+  const index_t head = kv_head * heads;
+  a.q = call.qkv.q.row(rows.begin) + head * call.layout.key_dim;
+  a.q_token_stride = call.qkv.q.stride;
+  a.q_head_stride = call.layout.key_dim;
+  a.out = call.out.row(rows.begin) + head * call.layout.value_dim;
+  a.out_token_stride = call.out.stride;
+  a.out_head_stride = call.layout.value_dim;
+  a.tokens = rows.size();
+  a.heads = heads;
+  a.first_head = head;
+  a.layout = call.layout;
+  a.kv_head = kv_head;
+  a.pages = call.pages[sequence].data();
+  a.visible = call.visible.data() + rows.begin;
+  a.query_entry = call.frame.tokens().index.data() + rows.begin;
+  a.scale = call.scale;
+  a.soft_cap = call.soft_cap;
+  a.alibi = call.alibi != nullptr ? call.alibi + head : nullptr;
+  a.sink = call.sinks != nullptr ? call.sinks + head : nullptr;
+  return a;
+}
+
 HEADWISE_INLINE void run_attention(const AttentionCall& call) {
   const Frame& f = call.frame;
   const TokenSet& tokens = f.tokens();
@@ -85,31 +109,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
         segments = std::max(segments, own.end - own.begin);
       }
 
-  const auto attend_of = [&](const Task& task) {
-    kernels::Attend a;
-    const index_t head = task.group * group;
-    a.q = call.qkv.q.row(task.rows.begin) + head * call.layout.key_dim;
-    a.q_token_stride = call.qkv.q.stride;
-    a.q_head_stride = call.layout.key_dim;
-    a.out = call.out.row(task.rows.begin) + head * call.layout.value_dim;
-    a.out_token_stride = call.out.stride;
-    a.out_head_stride = call.layout.value_dim;
-    a.tokens = task.rows.size();
-    a.heads = group;
-    a.first_head = head;
-    a.layout = call.layout;
-    a.kv_head = task.group;
-    a.pages = call.pages[task.sequence].data();
-    a.visible = call.visible.data() + task.rows.begin;
-    a.query_entry = tokens.index.data() + task.rows.begin;
-    a.scale = call.scale;
-    a.soft_cap = call.soft_cap;
-    a.alibi = call.alibi != nullptr ? call.alibi + head : nullptr;
-    a.sink = call.sinks != nullptr ? call.sinks + head : nullptr;
-    return a;
-  };
   const auto with_predicate = [&](const Task& task, auto&& body) {
-    kernels::Attend a = attend_of(task);
+    kernels::Attend a = attend_heads(call, task.sequence, task.rows, task.group, group);
     if (call.sees == nullptr) return body(a);
     const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(task.rows.begin + token, block); };
     const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);
@@ -131,7 +132,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
           const EntryRange own = joint(a.visible, a.tokens);
           float* task = partials.data() + i / segments * segments * partial;  // its arrays lie side by side, without gaps
           const index_t array = a.tokens * a.heads * kernels::partial_size(a.layout);
-          if (own.begin + i % segments < own.end) kernel.attend_segment(a, own.begin + i % segments, task + i % segments * array, scratch.data() + worker * scratch_size);
+          if (own.begin + i % segments < own.end)
+            kernel.attend_segment(a, own.begin + i % segments, task + i % segments * array, scratch.data() + worker * scratch_size);
         });
     });
     for (index_t i = 0; i < count; ++i)
@@ -145,7 +147,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
   const index_t work = 64 * 64 * (call.layout.key_dim + call.layout.value_dim) / 16;
   const int workers = count == 1 || count * work < (1 << 13) ? 1 : static_cast<int>(std::min<index_t>(executor.threads(), count));
   const auto scratch = arena.take<float>(scratch_size * workers);
-  const auto attend = call.attend != nullptr ? call.attend : kernel.attend;
+  const FunctionRef<void(const kernels::Attend&, float*)> stock(kernel.attend);
+  const auto& attend = call.attend != nullptr ? *call.attend : stock;
   std::atomic<index_t> next{0};
   const auto drain = [&](int worker) {
     for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;)
