@@ -1,6 +1,7 @@
 #pragma once
 // Messages -> the prompt that a chat model was trained on.
 
+#include <concepts>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,8 +57,11 @@ class ChatTemplate {
   std::string render(std::initializer_list<ChatMessage> messages, const ChatOptions& options = {}) const {
     return render(std::span(messages.begin(), messages.size()), options);
   }
-  /// Messages as a list of dicts, from JSON for example.
-  std::string render(const JinjaValue& messages, const ChatOptions& options = {}) const;
+  /// Messages as a list of dicts, from JSON for example. (A template, so that braces always mean ChatMessage.)
+  template <std::same_as<JinjaValue> Value>
+  std::string render(const Value& messages, const ChatOptions& options = {}) const {
+    return render_value(messages, options);
+  }
 
   /// "default", "tool_use", ...
   std::vector<std::string> names() const;
@@ -70,6 +74,7 @@ class ChatTemplate {
     JinjaTemplate compiled;
   };
   ChatTemplate() = default;
+  std::string render_value(const JinjaValue& messages, const ChatOptions& options) const;
   void add(std::string name, std::string_view source);
   const Named& choose(bool tools) const;
 

@@ -133,10 +133,10 @@ HEADWISE_INLINE std::string ChatTemplate::render(std::span<const ChatMessage> me
     for (const auto& [name, value] : message.extra) entries.emplace_back(name, value);
     list.push_back(JinjaValue::dict(std::move(entries)));
   }
-  return render(JinjaValue::list(std::move(list)), options);
+  return render_value(JinjaValue::list(std::move(list)), options);
 }
 
-HEADWISE_INLINE std::string ChatTemplate::render(const JinjaValue& messages, const ChatOptions& options) const {
+HEADWISE_INLINE std::string ChatTemplate::render_value(const JinjaValue& messages, const ChatOptions& options) const {
   if (!messages.is_list()) fail("chat messages", "a list", concat("a value of type ", messages.type()));
   JinjaValue::Entries entries;
   for (const auto& [name, value] : tokens_) entries.emplace_back(name, value);

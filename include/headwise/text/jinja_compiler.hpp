@@ -18,7 +18,9 @@ class Compiler {
   using Code = std::vector<Instruction>;
   static constexpr int kMaxNesting = 100;
   struct Nested {  // counts brackets and blocks that are open
-    explicit Nested(Compiler& compiler);
+    explicit Nested(Compiler& compiler) : depth(compiler.depth_) {
+      if (++depth > kMaxNesting) compiler.too_deep();
+    }
     ~Nested() { --depth; }
     int& depth;
   };
@@ -37,8 +39,9 @@ class Compiler {
   bool accept(Token::Kind kind, std::string_view text);
   void expect(Token::Kind kind, std::string_view text);
   std::string_view expect_name();
-  [[noreturn]] void unexpected(std::string_view wanted) const;
+  [[noreturn, gnu::cold]] void unexpected(std::string_view wanted) const;
   void end_tag();
+  [[noreturn, gnu::cold]] void too_deep() const;
 
   // Code
   std::size_t emit(Op op, std::int32_t a = 0, std::int32_t b = 0);
@@ -59,6 +62,9 @@ class Compiler {
   std::optional<Compare> comparison() const;
   void operand();
   void primary();
+  void variable_or_constant();
+  void string();
+  void list();
   void parenthesised();
   void dict();
   void number();
@@ -103,5 +109,6 @@ class Compiler {
 
 #if HEADWISE_DEFINITIONS
 #include "headwise/text/jinja_compiler.inl.hpp"
+#include "headwise/text/jinja_expressions.inl.hpp"
 #include "headwise/text/jinja_statements.inl.hpp"
 #endif

@@ -20,7 +20,7 @@ struct Token {
 };
 
 /// Throws `Error`: "chat template, line 12: ...".
-[[noreturn]] void template_error(int line, std::string_view message);
+[[noreturn, gnu::cold]] void template_error(int line, std::string_view message);
 
 /// Reads tokens one after the other, so that memory does not grow with the template.
 class Lexer {

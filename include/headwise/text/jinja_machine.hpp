@@ -76,6 +76,7 @@ std::vector<std::pair<std::string_view, Value>> builtin_functions(std::chrono::s
 }  // namespace hw::jinja
 
 #if HEADWISE_DEFINITIONS
+#include "headwise/text/jinja_calls.inl.hpp"
 #include "headwise/text/jinja_functions.inl.hpp"
 #include "headwise/text/jinja_machine.inl.hpp"
 #endif

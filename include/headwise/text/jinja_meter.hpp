@@ -18,7 +18,7 @@ struct JinjaLimits {
 namespace jinja {
 
 /// Throws `Error`. The machine adds the line of the template.
-[[noreturn]] inline void error(std::string_view message) { throw Error(message); }
+[[noreturn, gnu::cold]] inline void error(std::string_view message) { throw Error(message); }
 
 /// Counts down the limits of one rendering. Builtins spend *before* they work or allocate.
 class Meter {

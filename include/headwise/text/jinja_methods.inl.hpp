@@ -296,7 +296,9 @@ inline Value index_in_list(const Value& self, const Arguments& arguments, Meter&
 
 inline Value count_in_list(const Value& self, const Arguments& arguments, Meter& meter) {
   const auto [wanted] = arguments.bind<1>({"value"}, 1);
-  return std::count_if(self.items().begin(), self.items().end(), [&](const Value& item) { return equal(item, *wanted, meter); });
+  index_t count = 0;
+  for (const Value& item : self.items()) count += equal(item, *wanted, meter);
+  return count;
 }
 
 inline constexpr NamedMethod kTextMethods[] = {

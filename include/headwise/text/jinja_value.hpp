@@ -141,7 +141,8 @@ void append_repr(MeteredText& out, const Value& value, Meter& meter);
 /// Python's repr of a float: the shortest text that reads back the same, "1.0", "1e-07", "1e+16", "nan".
 std::string real_repr(double value);
 
-/// The items that Python's iteration gives: of a list, a string (its characters), a dict (its keys), undefined (none). Spends half a step for each. Errors: other kinds.
+/// The items that Python's iteration gives: of a list, a string (its characters), a dict (its keys), undefined (none). Spends half a step
+/// for each. Errors: other kinds.
 Value iterate(const Value& value, Meter& meter);
 
 /// A string made during the rendering: spends its bytes.
