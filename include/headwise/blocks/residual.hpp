@@ -12,8 +12,11 @@ namespace hw {
 /// The sublayer's and the join's weights share one scope, named by Config::name or else by the sublayer (`Attention::kName`).
 template <class J, class S>
 class Residual {
-  static_assert(Join<J>, "Residual<Join, Sublayer>: Join must have read(const Frame&) -> view and write(const Frame&, ConstView in, View delta)");
-  static_assert(Sublayer<S>, "Residual<Join, Sublayer>: Sublayer must have forward(In, View delta) const, or, with a State, forward(In, View delta, States<State>) const");
+  static_assert(Join<J>,
+                "Residual<Join, Sublayer>: Join must have read(const Frame&) -> view and write(const Frame&, ConstView in, View delta)");
+  static_assert(Sublayer<S>,
+                "Residual<Join, Sublayer>: Sublayer must have forward(In, View delta) const, or, with a State, forward(In, View delta, "
+                "States<State>) const");
 
  public:
   using State = state_of<S>;

@@ -16,16 +16,19 @@ namespace hw::families {
 inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const WeightSource& source) {
   const auto n = static_cast<std::size_t>(c.size(keys));
   if (n > source.tensors().size())
-    c.fail(concat(keys.all().front(), ": expected at most as many layers as the file has tensors (", source.tensors().size(), "), found ", n));
+    c.fail(
+        concat(keys.all().front(), ": expected at most as many layers as the file has tensors (", source.tensors().size(), "), found ", n));
   return n;
 }
 
 /// layer_types, one for each layer; empty where the field is missing. Errors: another count, a type that is not among `known`.
 inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t layers, std::initializer_list<std::string_view> known) {
   auto types = c.get_or("layer_types", std::vector<std::string>());
-  if (!types.empty() && types.size() != layers) c.fail(concat("layer_types: expected ", layers, " (num_hidden_layers), found ", types.size()));
+  if (!types.empty() && types.size() != layers)
+    c.fail(concat("layer_types: expected ", layers, " (num_hidden_layers), found ", types.size()));
   for (const std::string& type : types)
-    if (std::find(known.begin(), known.end(), type) == known.end()) c.fail(concat("layer_types: a layer type that this family has not: ", quoted(type)));
+    if (std::find(known.begin(), known.end(), type) == known.end())
+      c.fail(concat("layer_types: a layer type that this family has not: ", quoted(type)));
   return types;
 }
 

@@ -49,7 +49,8 @@ struct Gemma3 {
     }
     m.norm = norm;
     m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    if (const float cap = static_cast<float>(c.number_or("final_logit_softcapping", 0.0)); cap > 0) m.heads[0].stages.push_back(ScaleStage{1.0f, cap});
+    if (const float cap = static_cast<float>(c.number_or("final_logit_softcapping", 0.0)); cap > 0)
+      m.heads[0].stages.push_back(ScaleStage{1.0f, cap});
     m.max_positions = c.size_or("max_position_embeddings", 0, 0);
     return m;
   }

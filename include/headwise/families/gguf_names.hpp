@@ -13,7 +13,8 @@ namespace hw::families {
 /// Is this a GGUF file's naming?
 inline bool has_gguf_names(const WeightSource& source) {
   const auto tensors = source.tensors();
-  return std::any_of(tensors.begin(), tensors.end(), [](const RawTensor& t) { return t.name.starts_with("blk.") || t.name == "token_embd.weight"; });
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const RawTensor& t) { return t.name.starts_with("blk.") || t.name == "token_embd.weight"; });
 }
 
 /// The numbers that rotary frequencies are divided by: GGUF keeps Llama 3's scaling as a tensor. Empty where the file has none.
@@ -21,7 +22,8 @@ inline bool has_gguf_names(const WeightSource& source) {
 inline std::vector<float> read_rope_freqs(const WeightSource& source, index_t dims) {
   const RawTensor* tensor = source.find("rope_freqs.weight");
   if (tensor == nullptr) return {};
-  if (tensor->type != DType::f32 || tensor->elements() != dims / 2) fail("rope_freqs.weight", concat(dims / 2, " f32 values"), concat(tensor->elements(), " of ", name_of(tensor->type)));
+  if (tensor->type != DType::f32 || tensor->elements() != dims / 2)
+    fail("rope_freqs.weight", concat(dims / 2, " f32 values"), concat(tensor->elements(), " of ", name_of(tensor->type)));
   std::vector<float> out(static_cast<std::size_t>(dims / 2));
   std::memcpy(out.data(), tensor->bytes.data(), tensor->bytes.size());
   for (const float v : out)

@@ -21,12 +21,14 @@ struct Gpt2 {
     const index_t head_dim = d / heads;
     const bool scaled = c.get_or("scale_attn_weights", true), by_layer = c.get_or("scale_attn_by_inverse_layer_idx", false);
     c.only("add_cross_attention", false);
-    c.ignore({"reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj"});
+    c.ignore({"reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+              "summary_use_proj"});
 
     Attention<>::Config attention;
     attention.project = {.hidden_size = d, .num_attention_heads = heads, .num_key_value_heads = heads, .head_dim = head_dim, .bias = true};
     attention.options.output_bias = true;
-    const Mlp::Config mlp{d, c.size_or({"n_inner", "intermediate_size"}, 4 * d), parse_activation(c.get_or<std::string>("activation_function", "gelu_new")), true};
+    const Mlp::Config mlp{d, c.size_or({"n_inner", "intermediate_size"}, 4 * d),
+                          parse_activation(c.get_or<std::string>("activation_function", "gelu_new")), true};
 
     Model::Config m;
     m.embedding = {.vocab_size = vocab, .hidden_size = d, .positions = positions};

@@ -32,8 +32,9 @@ std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const
 /// At the end of a stock family's file: against headwise::compiled its instance is in the library. A program's own family includes
 /// headwise/families/build_model.hpp.
 #if defined(HEADWISE_COMPILED)
-#define HEADWISE_STOCK_FAMILY(Family) \
-  extern template std::unique_ptr<Model> build_model<families::Family>(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
+#define HEADWISE_STOCK_FAMILY(Family)                                                                                        \
+  extern template std::unique_ptr<Model> build_model<families::Family>(const HfConfig&, std::shared_ptr<const WeightSource>, \
+                                                                       const LoadOptions&);
 #else
 #define HEADWISE_STOCK_FAMILY(Family)
 #endif

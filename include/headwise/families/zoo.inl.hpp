@@ -21,7 +21,8 @@ HEADWISE_INLINE bool Zoo::knows(std::string_view model_type) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.model_type == model_type; });
 }
 
-HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options) const {
+HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source,
+                                                  const LoadOptions& options) const {
   const auto type = config.get<std::string>("model_type");
   for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
     if (e->model_type == type) return e->build(config, std::move(source), options);
@@ -37,7 +38,8 @@ HEADWISE_INLINE std::unique_ptr<Model> Zoo::load(const std::string& path, const 
     return build(HfConfig(gguf_config(file)), std::make_shared<const WeightSource>(file.weights()), options);
   }
   const HfConfig config = read_hf_config(path);
-  if (const auto type = config.get<std::string>("model_type"); !knows(type)) return build(config, nullptr, options);  // says so before any weight is opened
+  if (const auto type = config.get<std::string>("model_type"); !knows(type))
+    return build(config, nullptr, options);  // says so before any weight is opened
   return build(config, open_weights(path, options.access), options);
 }
 

@@ -66,7 +66,9 @@ class Build {
   bool has(std::string_view name) const { return shared_->random ? false : weights_.has(name); }
 
   /// A vector of `n` floats. Errors: missing, another shape.
-  std::vector<float> vector(std::string_view name, index_t n) const { return shared_->random ? drawn_vector(name, n) : weights_.vector(name, n); }
+  std::vector<float> vector(std::string_view name, index_t n) const {
+    return shared_->random ? drawn_vector(name, n) : weights_.vector(name, n);
+  }
 
   /// The rows of a (rows, cols) matrix as the file has them. Errors: missing, another shape, not a weight type.
   MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const {

@@ -68,7 +68,8 @@ HEADWISE_INLINE RecurrentState RecurrentState::fork() const {
 }
 
 HEADWISE_INLINE std::size_t RecurrentState::bytes() const {
-  return static_cast<std::size_t>(width_) * sizeof(float) * ((now_.values ? 1 : 0) + (before_.values ? 1 : 0) + (spare_ ? 1 : 0) + held_.size());
+  return static_cast<std::size_t>(width_) * sizeof(float) *
+         ((now_.values ? 1 : 0) + (before_.values ? 1 : 0) + (spare_ ? 1 : 0) + held_.size());
 }
 
 HEADWISE_INLINE void RecurrentState::save(Writer& w) const {

@@ -33,7 +33,8 @@ HEADWISE_INLINE SentenceEmbedding SentenceEmbedding::read(const std::string& fol
   namespace fs = std::filesystem;
   std::error_code none;
   const auto there = [&](const std::string& name) { return fs::exists(fs::path(folder) / name, none); };
-  if (there("sentence_bert_config.json")) out.max_tokens = Json::read(folder + "/sentence_bert_config.json").get_or<index_t>("max_seq_length", 0);
+  if (there("sentence_bert_config.json"))
+    out.max_tokens = Json::read(folder + "/sentence_bert_config.json").get_or<index_t>("max_seq_length", 0);
   if (!there("modules.json")) return out;
   out.normalise = false;
   for (const Json& module : Json::read(folder + "/modules.json").items()) {
@@ -43,7 +44,8 @@ HEADWISE_INLINE SentenceEmbedding SentenceEmbedding::read(const std::string& fol
     if (type.ends_with(".Normalize")) {
       out.normalise = true;
     } else if (type.ends_with(".Pooling")) {
-      if (path.empty() || path.find('/') != std::string::npos || path.find("..") != std::string::npos) module.fail("the path must be a folder beside it");
+      if (path.empty() || path.find('/') != std::string::npos || path.find("..") != std::string::npos)
+        module.fail("the path must be a folder beside it");
       out.pooling = detail::read_pooling(Json::read(folder + "/" + path + "/config.json"));
     } else {
       module.fail(concat("expected a Transformer, Pooling or Normalize module, found ", quoted(type)));
@@ -52,7 +54,8 @@ HEADWISE_INLINE SentenceEmbedding SentenceEmbedding::read(const std::string& fol
   return out;
 }
 
-HEADWISE_INLINE std::vector<std::vector<float>> SentenceEmbedding::embed(const Model& model, std::span<const std::vector<std::int32_t>> inputs) const {
+HEADWISE_INLINE std::vector<std::vector<float>> SentenceEmbedding::embed(const Model& model,
+                                                                         std::span<const std::vector<std::int32_t>> inputs) const {
   if (inputs.empty()) return {};
   const index_t positions = model.info().max_positions;
   const index_t limit = max_tokens > 0 && positions > 0 ? std::min(max_tokens, positions) : std::max(max_tokens, positions);

@@ -53,7 +53,8 @@ class TextModel {
   /// The same in a state that stays: what it holds of the conversation already is not computed again.
   TextStream chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options = {}) const;
   /// From ids, in a state of its own or in the caller's.
-  TextStream generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids = false, StateSet* state = nullptr) const;
+  TextStream generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids = false,
+                          StateSet* state = nullptr) const;
 
   /// One vector for a text, pooled and normalised as the checkpoint's sentence-transformers files say (mean of the tokens where
   /// there are none). Several texts are one batch; each has the bits it would have alone. Texts that are too long are cut.
@@ -67,7 +68,8 @@ class TextModel {
 /// Text as it is made. An input range of pieces, never with half a character in them; the text ends exactly before a stop string.
 class TextStream {
  public:
-  TextStream(TokenStream tokens, std::optional<Tokenizer> tokenizer, std::vector<std::string> stop_strings, std::unique_ptr<StateSet> own_state);
+  TextStream(TokenStream tokens, std::optional<Tokenizer> tokenizer, std::vector<std::string> stop_strings,
+             std::unique_ptr<StateSet> own_state);
 
   /// The next piece (not empty), or nothing at the end. Errors: those of TokenStream::next and of decoding.
   std::optional<std::string> next();

@@ -36,12 +36,14 @@ HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode_chat(const std::vect
   return tokenizer().encode(chat_template().render(messages), {.add_special_tokens = false, .offsets = false}).ids;
 }
 
-HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids, StateSet* state) const {
+HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids,
+                                                   StateSet* state) const {
   if (!ignore_stop_ids) options.stop_ids.insert(options.stop_ids.end(), parts_.stop_ids.begin(), parts_.stop_ids.end());
   auto own = state != nullptr ? nullptr : std::make_unique<StateSet>(model().make_state());
   StateSet& used = state != nullptr ? *state : *own;
   auto stop_strings = options.stop_strings;
-  return TextStream(TokenStream(model(), used, std::move(ids), std::move(options)), parts_.tokenizer, std::move(stop_strings), std::move(own));
+  return TextStream(TokenStream(model(), used, std::move(ids), std::move(options)), parts_.tokenizer, std::move(stop_strings),
+                    std::move(own));
 }
 
 HEADWISE_INLINE TextStream TextModel::generate(std::string_view prompt, GenerateOptions options, bool ignore_stop_ids) const {
@@ -67,7 +69,9 @@ HEADWISE_INLINE TextStream TextModel::chat(const std::vector<ChatMessage>& messa
   return generate_ids(std::move(ids), std::move(options), false, &state);
 }
 
-HEADWISE_INLINE std::vector<float> TextModel::embed(std::string_view text) const { return embed(std::vector<std::string>{std::string(text)}).front(); }
+HEADWISE_INLINE std::vector<float> TextModel::embed(std::string_view text) const {
+  return embed(std::vector<std::string>{std::string(text)}).front();
+}
 
 HEADWISE_INLINE std::vector<std::vector<float>> TextModel::embed(const std::vector<std::string>& texts) const {
   std::vector<std::vector<std::int32_t>> ids;

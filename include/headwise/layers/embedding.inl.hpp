@@ -22,7 +22,8 @@ HEADWISE_INLINE void EmbeddingTable::row(index_t i, float scale, bool add, std::
 
 namespace detail {
 inline const Embedding::Config& checked(const Embedding::Config& c, const Build& b) {
-  if (c.vocab_size <= 0 || c.hidden_size <= 0) fail(b.path("weight"), "a vocabulary and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
+  if (c.vocab_size <= 0 || c.hidden_size <= 0)
+    fail(b.path("weight"), "a vocabulary and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
   if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
   return c;
 }

@@ -42,7 +42,8 @@ struct ModelInfo {
   index_t hidden_size = 0;
   index_t max_positions = 0;  // 0: no limit
   Couples couples = Couples::past;
-  bool length_dependent = false;  // positions change with a sequence's length (dynamic RoPE): earlier rows of a longer prompt are other rows
+  bool length_dependent =
+      false;  // positions change with a sequence's length (dynamic RoPE): earlier rows of a longer prompt are other rows
   std::uint64_t fingerprint = 0;
   std::vector<std::string> outputs;
   std::vector<MatrixReport> matrices;
@@ -63,7 +64,9 @@ class Model {
   void forward(std::span<const Sequence> batch, Output& out, const StepOptions& options = {}) const;
 
   /// One sequence.
-  void forward(const Sequence& sequence, Output& out, const StepOptions& options = {}) const { forward(std::span(&sequence, 1), out, options); }
+  void forward(const Sequence& sequence, Output& out, const StepOptions& options = {}) const {
+    forward(std::span(&sequence, 1), out, options);
+  }
 
   /// A state with nothing in it. Errors: the model is an encoder (a row there depends on later ones).
   virtual StateSet make_state() const = 0;
@@ -85,7 +88,8 @@ class Model {
   Model(const kernels::Table& kernels, std::shared_ptr<Executor> executor) : kernels_(&kernels), executor_(std::move(executor)) {}
 
   /// Streams 1..: filled at the beginning of a step, before any entry runs.
-  virtual void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out, const StepOptions& options) const = 0;
+  virtual void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out,
+                   const StepOptions& options) const = 0;
   /// The length regime of position policies for a sequence of `total` tokens.
   virtual int regime(index_t) const { return 0; }
 

@@ -46,11 +46,13 @@ HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
       if (id == -1 && seq.vectors.data != nullptr) {
         ++vectors;
       } else if (id < 0 || id >= info_.vocab_size) {
-        fail(concat("forward: sequence ", s, ", token ", i), concat("an id below the vocabulary size ", info_.vocab_size), std::to_string(id));
+        fail(concat("forward: sequence ", s, ", token ", i), concat("an id below the vocabulary size ", info_.vocab_size),
+             std::to_string(id));
       }
     }
     if (seq.vectors.data != nullptr && (vectors != seq.vectors.rows || seq.vectors.cols != info_.hidden_size))
-      fail(where(), concat("vectors of shape (", vectors, ", ", info_.hidden_size, ")"), concat("(", seq.vectors.rows, ", ", seq.vectors.cols, ")"));
+      fail(where(), concat("vectors of shape (", vectors, ", ", info_.hidden_size, ")"),
+           concat("(", seq.vectors.rows, ", ", seq.vectors.cols, ")"));
     if (!seq.marks.empty() && seq.marks.size() != seq.ids.size())
       fail(where(), concat("a mark for each of ", seq.ids.size(), " tokens"), std::to_string(seq.marks.size()));
     if ((seq.state == nullptr) != (batch[0].state == nullptr)) fail(where(), "either all sequences of a batch have a state or none");
@@ -63,7 +65,8 @@ HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
     }
     const index_t total = before + static_cast<index_t>(seq.ids.size());
     if (info_.max_positions > 0 && total > info_.max_positions)
-      fail(where(), concat("at most ", info_.max_positions, " positions (max_position_embeddings)"), concat("position ", info_.max_positions, " of ", total));
+      fail(where(), concat("at most ", info_.max_positions, " positions (max_position_embeddings)"),
+           concat("position ", info_.max_positions, " of ", total));
   }
 }
 
@@ -88,7 +91,8 @@ HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out
     const auto before = batch[s].state->ids();
     if (std::find(before.begin(), before.end(), -1) != before.end())
       fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but earlier rows were given as vectors");
-    if (!batch[s].marks.empty()) fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but marks are not kept");
+    if (!batch[s].marks.empty())
+      fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but marks are not kept");
     ids[s].assign(before.begin(), before.end());
     ids[s].insert(ids[s].end(), batch[s].ids.begin(), batch[s].ids.end());
     fresh[s] = make_state();
@@ -175,7 +179,8 @@ HEADWISE_INLINE index_t Model::rewind(StateSet& state, index_t n) const {
   const index_t from = regime(n) == state.regime_ ? reached : 0;
   const std::vector<std::int32_t> ids(state.ids_.begin() + from, state.ids_.begin() + n);
   if (const auto gap = std::find(ids.begin(), ids.end(), -1); gap != ids.end())
-    fail("rewind", concat("row ", from + (gap - ids.begin()), " was given as a vector and must be given again: the state reaches ", from, " by itself"));
+    fail("rewind", concat("row ", from + (gap - ids.begin()), " was given as a vector and must be given again: the state reaches ", from,
+                          " by itself"));
   StateSet target = from == 0 ? make_state() : state.fork();
   if (from > 0) target.truncate(from);
   if (!ids.empty()) {
@@ -190,7 +195,8 @@ HEADWISE_INLINE std::string Model::explain() const {
   std::string out = concat("model ", info_.model_type, ", ", kernels::name_of(kernels_->target), ", ", executor_->threads(), " threads\n");
   std::size_t bytes = 0;
   for (const MatrixReport& m : info_.matrices) {
-    out += concat(m.name, "  (", m.rows, ", ", m.cols, ")  ", name_of(m.type), m.type == m.file_type ? "" : concat(" (file: ", name_of(m.file_type), ")"), "  ", m.bytes, " bytes\n");
+    out += concat(m.name, "  (", m.rows, ", ", m.cols, ")  ", name_of(m.type),
+                  m.type == m.file_type ? "" : concat(" (file: ", name_of(m.file_type), ")"), "  ", m.bytes, " bytes\n");
     bytes += m.bytes;
   }
   return out + concat(info_.matrices.size(), " matrices, ", bytes, " bytes\n");

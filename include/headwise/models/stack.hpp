@@ -68,7 +68,8 @@ class Stack : public Model {
   template <class W>
   Stack(Config config, const W& weights, const std::shared_ptr<Executor>& executor, const BuildOptions& options, int);
 
-  void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out, const StepOptions& options) const override;
+  void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out,
+           const StepOptions& options) const override;
   int regime(index_t total) const override { return config_.regime ? config_.regime(total) : 0; }
   void run_heads(const Frame& f, std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
   void check_schedule();
@@ -161,8 +162,10 @@ void Stack<Kinds...>::check_schedule() {
   for (std::size_t i = 0; i < config_.schedule.size(); ++i) {
     const Entry& e = config_.schedule[i];
     const auto where = concat("schedule: entry ", i);
-    if (e.block < 0 || e.block >= static_cast<int>(blocks_.size())) fail(where, concat("a block below ", blocks_.size()), std::to_string(e.block));
-    if (e.state >= static_cast<int>(config_.schedule.size())) fail(where, concat("a state slot below ", config_.schedule.size()), std::to_string(e.state));
+    if (e.block < 0 || e.block >= static_cast<int>(blocks_.size()))
+      fail(where, concat("a block below ", blocks_.size()), std::to_string(e.block));
+    if (e.state >= static_cast<int>(config_.schedule.size()))
+      fail(where, concat("a state slot below ", config_.schedule.size()), std::to_string(e.state));
     if (e.repeat < 1) fail(where, "a repeat of at least 1", std::to_string(e.repeat));
     if (e.state < 0) continue;
     if (e.repeat > 1) fail(where, "a repeated entry needs a state slot for each pass: list it as entries of their own");

@@ -34,7 +34,8 @@ HEADWISE_INLINE index_t StateSet::reach(index_t n) const {
 HEADWISE_INLINE void StateSet::truncate(index_t n) {
   if (n < 0 || n > size()) fail("truncate", concat("a position from 0 to ", size()), std::to_string(n));
   if (const index_t m = reach(n); m != n)
-    fail("truncate", concat("position ", n, " is not kept by a recurrent part; the nearest before it is ", m, " (Model::rewind replays the rest)"));
+    fail("truncate",
+         concat("position ", n, " is not kept by a recurrent part; the nearest before it is ", m, " (Model::rewind replays the rest)"));
   for (const auto& part : parts_) part->truncate(n);
   ids_.resize(static_cast<std::size_t>(n));
 }
@@ -80,7 +81,8 @@ HEADWISE_INLINE void StateSet::load(std::span<const std::byte> bytes) {
   if (bytes.size() < 16) fail("saved state", "a header of 16 bytes", concat(bytes.size(), " bytes"));
   const auto body = bytes.first(bytes.size() - 8);
   if (Reader(body).get<std::uint64_t>("magic") != detail::kStateMagic) fail("saved state", "not a saved state of this version of headwise");
-  if (Reader(bytes.last(8)).get<std::uint64_t>("checksum") != checksum(body)) fail("saved state", "the checksum does not fit: the bytes are damaged or cut");
+  if (Reader(bytes.last(8)).get<std::uint64_t>("checksum") != checksum(body))
+    fail("saved state", "the checksum does not fit: the bytes are damaged or cut");
   Reader r(body.subspan(8));
   if (const auto found = r.get<std::uint64_t>("fingerprint"); found != fingerprint_)
     fail("saved state", concat("the model with fingerprint ", fingerprint_), std::to_string(found));

@@ -34,10 +34,12 @@ struct AttendWith {
           blocks = std::max(blocks, (seen.end + kernels::kKeyBlock - 1) / kernels::kKeyBlock - seen.begin / kernels::kKeyBlock);
         }
         const int workers = static_cast<int>(std::min<index_t>(f.step.executor.threads(), rows.size()));
-        const index_t row_floats = call.heads * kernels::kKeyBlock * blocks, scratch_floats = (kernels::attend_scratch(call.layout) + 15) / 16 * 16;
+        const index_t row_floats = call.heads * kernels::kKeyBlock * blocks,
+                      scratch_floats = (kernels::attend_scratch(call.layout) + 15) / 16 * 16;
         const auto memory = f.step.arena.take<float>(workers * (row_floats + scratch_floats));
         f.step.executor.run(workers, [&](int w) {
-          kernels::Attend a = attend_heads(call, s, {rows.begin + rows.size() * w / workers, rows.begin + rows.size() * (w + 1) / workers}, 0, call.heads / groups);
+          kernels::Attend a = attend_heads(call, s, {rows.begin + rows.size() * w / workers, rows.begin + rows.size() * (w + 1) / workers},
+                                           0, call.heads / groups);
           const index_t first = rows.begin + rows.size() * w / workers;
           const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(first + token, block); };
           const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);

@@ -52,7 +52,8 @@ std::vector<float> alibi_slopes(index_t heads);
 
 /// Stores the step's keys and values behind what the states hold, or in pages of the arena where there is no state. Gives the
 /// pages of every sequence. The states have not grown yet.
-std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout, const Qkv& qkv, const States<KvState>& states);
+std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout, const Qkv& qkv,
+                                                                 const States<KvState>& states);
 
 }  // namespace detail
 

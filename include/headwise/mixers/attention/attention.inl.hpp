@@ -18,8 +18,8 @@ HEADWISE_INLINE std::vector<float> alibi_slopes(index_t heads) {
   return out;
 }
 
-HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout, const Qkv& qkv,
-                                                                                const States<KvState>& states) {
+HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries(const Frame& f, const kernels::KvLayout& layout,
+                                                                                 const Qkv& qkv, const States<KvState>& states) {
   constexpr index_t kBlock = kernels::kKeyBlock;
   const TokenSet& tokens = f.tokens();
   Arena& arena = f.step.arena;
@@ -41,8 +41,8 @@ HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries
       for (index_t page = first + begin; page < first + end; ++page) {
         const index_t from = std::max(before, page * kBlock), to = std::min(before + rows.size(), (page + 1) * kBlock);
         const index_t row = rows.begin + from - before;
-        f.step.kernels.attention.append(layout, pages[static_cast<std::size_t>(page)], from - page * kBlock, to - from, qkv.k.row(row), qkv.k.stride,
-                                        qkv.v.row(row), qkv.v.stride);
+        f.step.kernels.attention.append(layout, pages[static_cast<std::size_t>(page)], from - page * kBlock, to - from, qkv.k.row(row),
+                                        qkv.k.stride, qkv.v.row(row), qkv.v.stride);
       }
     });
     out[s] = {const_cast<const std::byte* const*>(pages.data()), pages.size()};
@@ -50,7 +50,8 @@ HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries
   return out;
 }
 
-HEADWISE_INLINE kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads) {
+HEADWISE_INLINE kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head,
+                                             index_t heads) {
   kernels::Attend a;
   const index_t head = kv_head * heads;
   a.q = call.qkv.q.row(rows.begin) + head * call.layout.key_dim;
@@ -152,7 +153,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
   std::atomic<index_t> next{0};
   const auto drain = [&](int worker) {
     for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;)
-      with_predicate(tasks[static_cast<std::size_t>(i)], [&](const kernels::Attend& a) { attend(a, scratch.data() + worker * scratch_size); });
+      with_predicate(tasks[static_cast<std::size_t>(i)],
+                     [&](const kernels::Attend& a) { attend(a, scratch.data() + worker * scratch_size); });
   };
   if (workers == 1) {
     drain(0);

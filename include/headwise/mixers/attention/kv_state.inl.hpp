@@ -44,7 +44,8 @@ HEADWISE_INLINE void KvState::load(Reader& r) {
   const auto n = r.get<std::int64_t>("entries");
   const auto each = static_cast<std::size_t>(std::max<index_t>(layout_.bytes(), 1));
   if (n < 0 || static_cast<std::uint64_t>(n) > r.left() / each * static_cast<std::uint64_t>(kernels::kKeyBlock))
-    fail("saved state", concat("at most ", r.left() / each * kernels::kKeyBlock, " key-value entries in the bytes left"), std::to_string(n));
+    fail("saved state", concat("at most ", r.left() / each * kernels::kKeyBlock, " key-value entries in the bytes left"),
+         std::to_string(n));
   size_ = 0;
   pages_.clear();
   reserve(n);

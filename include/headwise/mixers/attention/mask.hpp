@@ -14,7 +14,8 @@ namespace hw {
 using kernels::EntryRange;
 
 /// `range(tokens, row, total)`: the entries that `row` may see when its sequence has `total` entries after the step.
-/// Optionally `check(where)`, which throws for a mask that makes no sense, and `sees(tokens, row, block)`: a bit for each of the 64 entries of a block, within the range (trees, block-sparse, global tokens).
+/// Optionally `check(where)`, which throws for a mask that makes no sense, and `sees(tokens, row, block)`: a bit for each of the 64 entries
+/// of a block, within the range (trees, block-sparse, global tokens).
 template <class M>
 concept Mask = requires(const M m, const TokenSet& tokens, index_t row, index_t total) {
   { m.range(tokens, row, total) } noexcept -> std::same_as<EntryRange>;

@@ -15,7 +15,8 @@ inline const QkvProjection::Config& checked(const QkvProjection::Config& c, cons
   positive(c.num_key_value_heads, "num_key_value_heads");
   positive(c.head_dim, "head_dim");
   if (c.num_attention_heads % c.num_key_value_heads != 0)
-    fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"), std::to_string(c.num_key_value_heads));
+    fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"),
+         std::to_string(c.num_key_value_heads));
   if (c.rotary) check_rotary(*c.rotary, c.head_dim, where);
   return c;
 }
@@ -25,7 +26,10 @@ inline const QkvProjection::Config& checked(const QkvProjection::Config& c, cons
 HEADWISE_INLINE QkvProjection::QkvProjection(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
       qkv_(c.hidden_size,
-           {{"q", c.num_attention_heads * c.head_dim, c.bias}, {"k", c.num_key_value_heads * c.head_dim, c.bias}, {"v", c.num_key_value_heads * c.head_dim, c.bias}}, b) {
+           {{"q", c.num_attention_heads * c.head_dim, c.bias},
+            {"k", c.num_key_value_heads * c.head_dim, c.bias},
+            {"v", c.num_key_value_heads * c.head_dim, c.bias}},
+           b) {
   if (c.norm_eps) {
     q_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("q_norm"));
     k_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("k_norm"));
@@ -41,7 +45,8 @@ HEADWISE_INLINE void QkvProjection::project(In in, Qkv& o) const {
   o = {all.col_range(0, q), all.col_range(q, q + k), all.col_range(q + k, q + 2 * k)};
   if (q_norm_)
     for (index_t t = 0; t < all.rows; ++t) {
-      const View qh(o.q.row(t), config_.num_attention_heads, config_.head_dim), kh(o.k.row(t), config_.num_key_value_heads, config_.head_dim);
+      const View qh(o.q.row(t), config_.num_attention_heads, config_.head_dim),
+          kh(o.k.row(t), config_.num_key_value_heads, config_.head_dim);
       q_norm_->forward(qh, qh, in.frame);
       k_norm_->forward(kh, kh, in.frame);
     }

@@ -68,7 +68,8 @@ HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
 }
 
 HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::string_view where) {
-  if (c.dims < 2 || c.dims % 2 != 0 || c.dims > head_dim) fail(where, concat("an even number of rotary dimensions from 2 to ", head_dim), std::to_string(c.dims));
+  if (c.dims < 2 || c.dims % 2 != 0 || c.dims > head_dim)
+    fail(where, concat("an even number of rotary dimensions from 2 to ", head_dim), std::to_string(c.dims));
   const auto positive = [&](double v, const char* name) {
     if (!(v > 0) || !(v < 1e30)) fail(where, concat("a positive ", name), concat(v));
   };
@@ -99,25 +100,27 @@ HEADWISE_INLINE int rotary_regime(const RotaryConfig& c, index_t total) {
 
 HEADWISE_INLINE Slot rotary_stream(const RotaryConfig& c, const Build& b) {
   std::string key = "rotary";
-  for (const double v : {static_cast<double>(c.dims), c.theta, static_cast<double>(c.scaling), c.factor, c.original_max_positions, c.attention_factor,
-                         c.beta_fast, c.beta_slow, c.mscale, c.mscale_all_dim, static_cast<double>(c.truncate), c.low_freq_factor, c.high_freq_factor})
+  for (const double v :
+       {static_cast<double>(c.dims), c.theta, static_cast<double>(c.scaling), c.factor, c.original_max_positions, c.attention_factor,
+        c.beta_fast, c.beta_slow, c.mscale, c.mscale_all_dim, static_cast<double>(c.truncate), c.low_freq_factor, c.high_freq_factor})
     key += concat(" ", std::bit_cast<std::uint64_t>(v));
   for (const float v : c.frequency_factors) key += concat(" ", std::bit_cast<std::uint32_t>(v));
-  return b.step_stream(key, c.dims, [c, usual = rotary_frequencies(c, 0), magnitude = rotary_magnitude(c)](const TokenSet& tokens, View out) {
-    const index_t n = c.dims / 2;
-    for (std::size_t s = 0; s < tokens.sequences.size(); ++s) {
-      std::vector<double> other;  // a sequence in another length regime has frequencies of its own
-      if (rotary_regime(c, tokens.total[s]) != 0) other = rotary_frequencies(c, tokens.total[s]);
-      const double* f = other.empty() ? usual.data() : other.data();
-      for (index_t t = tokens.sequences[s].begin; t < tokens.sequences[s].end; ++t) {
-        const double p = static_cast<double>(tokens.coord[static_cast<std::size_t>(t * tokens.axes)]);
-        for (index_t i = 0; i < n; ++i) {
-          out(t, i) = static_cast<float>(std::cos(p * f[i]) * magnitude);
-          out(t, n + i) = static_cast<float>(std::sin(p * f[i]) * magnitude);
-        }
-      }
-    }
-  });
+  return b.step_stream(key, c.dims,
+                       [c, usual = rotary_frequencies(c, 0), magnitude = rotary_magnitude(c)](const TokenSet& tokens, View out) {
+                         const index_t n = c.dims / 2;
+                         for (std::size_t s = 0; s < tokens.sequences.size(); ++s) {
+                           std::vector<double> other;  // a sequence in another length regime has frequencies of its own
+                           if (rotary_regime(c, tokens.total[s]) != 0) other = rotary_frequencies(c, tokens.total[s]);
+                           const double* f = other.empty() ? usual.data() : other.data();
+                           for (index_t t = tokens.sequences[s].begin; t < tokens.sequences[s].end; ++t) {
+                             const double p = static_cast<double>(tokens.coord[static_cast<std::size_t>(t * tokens.axes)]);
+                             for (index_t i = 0; i < n; ++i) {
+                               out(t, i) = static_cast<float>(std::cos(p * f[i]) * magnitude);
+                               out(t, n + i) = static_cast<float>(std::sin(p * f[i]) * magnitude);
+                             }
+                           }
+                         }
+                       });
 }
 
 }  // namespace hw
