@@ -100,9 +100,11 @@ struct Wide {
 template <DType Type, class P = Packed<Type>>
 using WideOf = Wide<P::kGroups, P::kMinimums, P::kShift < 0 ? -1 : !P::kSmall ? 7 : P::kGroups == 2 ? 5 : 4, P::kSmall>;
 
+constexpr int offset_of(int shift) noexcept { return shift < 0 ? 0 : 1 << shift; }
+
 template <class P, class W, int J>
 HEADWISE_HOT void widen_quads(const std::byte* record, int s, std::byte* quants) {
-  constexpr int kMore = W::kShift < 0 ? 0 : (1 << W::kShift) - (1 << P::kShift);
+  constexpr int kMore = offset_of(W::kShift) - offset_of(P::kShift);
   for (int v = 0; v < kPanel / kLanes; ++v) {
     Vb low, high;
     P::template quads<J>(record, s, v, low, high);
