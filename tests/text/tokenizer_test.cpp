@@ -201,8 +201,26 @@ TEST(Tokenizer, FallsBackToVocabJsonAndMerges) {
 }
 
 TEST(Tokenizer, FolderWithOnlyASentencePieceModel) {
-  const Tokenizer tokenizer = Tokenizer::load(folder_with("spm_bpe_llama", {"tokenizer.model"}));
-  EXPECT_EQ(tokenizer.encode("Hello").ids, Tokenizer::load(golden_folder("spm_bpe_llama/tokenizer.model")).encode("Hello").ids);
+  const Ids plain = Tokenizer::load(golden_folder("spm_bpe_llama/tokenizer.model")).encode("Hello").ids;
+  const std::string folder = folder_with("spm_bpe_llama", {"tokenizer.model"});
+  const auto configured = [&](const std::string& config) {
+    std::ofstream(folder + "/tokenizer_config.json") << config;
+    return Tokenizer::load(folder);
+  };
+  EXPECT_EQ(configured("{}").encode("Hello").ids, plain);
+  Ids with_bos = plain, with_eos = plain;
+  with_bos.insert(with_bos.begin(), 1);
+  with_eos.push_back(2);
+  const Tokenizer llama =
+      configured(R"({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"})");
+  EXPECT_EQ(llama.encode("Hello").ids, with_bos);
+  EXPECT_EQ(llama.encode("</s>", {.add_special_tokens = false}).ids, Ids{2});
+  const Tokenizer t5 = configured(R"({"tokenizer_class": "T5Tokenizer"})");
+  EXPECT_EQ(t5.encode("Hello").ids, with_eos);
+  EXPECT_EQ(t5.vocab_size(), 1200);
+  EXPECT_EQ(t5.id_of("<extra_id_0>"), 1199);
+  EXPECT_EQ(t5.decode(t5.encode("Hello <extra_id_0>").ids, false), "Hello <extra_id_0>");
+  EXPECT_THROW(configured(R"({"tokenizer_class": "XLMRobertaTokenizer"})"), Error);
 }
 
 TEST(Tokenizer, MissingFilesAreNamed) {

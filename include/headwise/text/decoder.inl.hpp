@@ -79,7 +79,8 @@ HEADWISE_INLINE void DecoderStage::flush_bytes(std::vector<std::string>& out) {
 
 HEADWISE_INLINE void DecoderStage::push_sentencepiece(const SentencePieceDecoder& step, std::string_view token, std::int32_t id,
                                                       std::vector<std::string>& out) {
-  const TokenType type = (*step.types)[static_cast<std::size_t>(id)];
+  const bool listed = static_cast<std::size_t>(id) < step.types->size();  // tokens added to a model are not
+  const TokenType type = listed ? (*step.types)[static_cast<std::size_t>(id)] : TokenType::user_defined;
   if (type == TokenType::byte) {
     held_ += static_cast<char>(byte_of_token(token));
     for (bool incomplete = false; !held_.empty();) {
@@ -99,13 +100,12 @@ HEADWISE_INLINE void DecoderStage::push_sentencepiece(const SentencePieceDecoder
   if (type == TokenType::unknown) {
     text = " \xE2\x81\x87 ";
   } else if (type != TokenType::control) {
-    constexpr std::string_view kSymbol = "\xE2\x96\x81";
-    if (!started_ && (step.drop_dummy_prefix || step.drop_all_prefix) && token.starts_with(kSymbol)) {
-      token.remove_prefix(kSymbol.size());
+    if (!started_ && (step.drop_dummy_prefix || step.drop_all_prefix) && token.starts_with(kSpaceSymbol)) {
+      token.remove_prefix(kSpaceSymbol.size());
       dropped = !step.drop_all_prefix;
     }
     text = token;
-    detail::replace_all(text, kSymbol, " ");
+    detail::replace_all(text, kSpaceSymbol, " ");
   }
   started_ = started_ || dropped || !text.empty();
   out.push_back(std::move(text));

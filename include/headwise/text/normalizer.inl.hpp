@@ -7,8 +7,6 @@
 namespace hw::text {
 namespace detail {
 
-inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581, a space in SentencePiece vocabularies
-
 inline void apply(const UnicodeForm& step, AlignedText& text) {
   if (may_change(step.form, text.view())) text.transform(normalize(step.form, text.view()));
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "headwise/text/tokenizer_files.hpp"
 #include "headwise/text/tokenizer_json.inl.hpp"  // detail::read_vocabulary
 
@@ -15,6 +17,15 @@ void each_line(std::string_view text, F f) {
     f(line);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
+}
+
+// Checkpoints of other classes do other things with files of these names.
+inline void check_class(const Json& config, std::initializer_list<std::string_view> known) {
+  if (config.is_null()) return;
+  auto name = config.get_or<std::string_view>("tokenizer_class", "");
+  if (name.ends_with("Fast")) name.remove_suffix(4);
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
+  config.at("tokenizer_class").fail(concat(hw::quoted(name), " without a tokenizer.json is not supported"));
 }
 
 // The tokens that a tokenizer_config.json names, as added tokens.
@@ -38,6 +49,7 @@ inline std::vector<AddedToken> named_tokens(const Json& config, const Vocabulary
 }  // namespace detail
 
 HEADWISE_INLINE std::shared_ptr<TokenizerParts> read_vocab_and_merges(const Json& vocabulary, std::string_view merges, const Json& config) {
+  detail::check_class(config, {"GPT2Tokenizer"});
   auto parts = std::make_shared<TokenizerParts>();
   parts->origin = vocabulary.origin();
   detail::read_vocabulary(vocabulary, parts->vocabulary);
@@ -71,6 +83,7 @@ HEADWISE_INLINE std::shared_ptr<TokenizerParts> read_vocab_and_merges(const Json
 
 HEADWISE_INLINE std::shared_ptr<TokenizerParts> read_vocab_txt(std::string_view vocabulary, const Json& config) {
   constexpr std::string_view kWhere = "vocab.txt";
+  detail::check_class(config, {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "PreTrainedTokenizer"});
   auto parts = std::make_shared<TokenizerParts>();
   parts->origin = kWhere;
   std::int64_t id = 0;
@@ -111,6 +124,34 @@ HEADWISE_INLINE std::shared_ptr<TokenizerParts> read_vocab_txt(std::string_view 
   parts->special = {-1, -1, unk, parts->id_of("[PAD]"), sep, cls, parts->id_of("[MASK]")};
   parts->finish();
   return parts;
+}
+
+HEADWISE_INLINE void dress_sentencepiece(TokenizerParts& parts, const Json& config) {
+  if (config.is_null()) return;
+  const auto name = config.get_or<std::string_view>("tokenizer_class", "");
+  detail::check_class(config, {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "T5Tokenizer"});
+  const bool t5 = name.starts_with("T5"), llama = !t5 && !name.empty();
+  std::vector<AddedToken> tokens = detail::named_tokens(config, parts.vocabulary);
+  for (int i = 0; t5 && i < 100; ++i) {
+    AddedToken token;
+    token.content = concat("<extra_id_", i, ">");
+    token.id = static_cast<std::int32_t>(parts.vocabulary.id_limit()) + 99 - i;
+    token.special = true;
+    tokens.push_back(std::move(token));
+  }
+  parts.added = AddedTokens(std::move(tokens), parts.normalizer, parts.origin);
+  using Kind = TemplatePart::Kind;
+  const bool bos = config.get_or("add_bos_token", llama) && parts.special.bos >= 0;
+  const bool eos = config.get_or("add_eos_token", t5) && parts.special.eos >= 0;
+  std::vector<TemplatePart> pair;
+  for (const Kind text : {Kind::first, Kind::second}) {
+    if (bos) pair.push_back({Kind::special, 0, {parts.special.bos}});
+    pair.push_back({text, 0, {}});
+    if (eos) pair.push_back({Kind::special, 0, {parts.special.eos}});
+    if (text == Kind::first) parts.post_processor.single = pair;
+  }
+  parts.post_processor.pair = std::move(pair);
+  parts.finish();
 }
 
 }  // namespace hw::text

@@ -1,4 +1,6 @@
 #pragma once
+#include <cmath>
+
 #include "headwise/text/tokenizer_gguf.hpp"
 #include "headwise/text/tokenizer_gguf_pre.inl.hpp"
 

@@ -47,11 +47,9 @@ HEADWISE_INLINE std::shared_ptr<const TokenizerParts> load_tokenizer(const std::
     parts = read_tokenizer_json(Json::read(path));
   } else if (exists("tokenizer.json")) {
     parts = read_tokenizer_json(Json::read(file("tokenizer.json")));
-  } else if (const char* name = exists("tokenizer.model")           ? "tokenizer.model"
-                                : exists("spiece.model")            ? "spiece.model"
-                                : exists("sentencepiece.bpe.model") ? "sentencepiece.bpe.model"
-                                                                    : nullptr) {
-    parts = detail::load_sentencepiece(here / name);
+  } else if (exists("tokenizer.model") || exists("spiece.model")) {
+    parts = detail::load_sentencepiece(here / (exists("tokenizer.model") ? "tokenizer.model" : "spiece.model"));
+    dress_sentencepiece(*parts, config.value_or(Json()));
   } else if (exists("vocab.json") && exists("merges.txt")) {
     parts = read_vocab_and_merges(Json::read(file("vocab.json")), MappedFile::open(file("merges.txt")).text(), config.value_or(Json()));
   } else if (exists("vocab.txt")) {

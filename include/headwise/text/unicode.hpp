@@ -13,6 +13,9 @@ namespace hw::text {
 /// U+FFFD, what stands for bytes that are not UTF-8.
 inline constexpr char32_t kReplacement = 0xFFFD;
 
+/// U+2581, what stands for a space in SentencePiece's vocabularies.
+inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
+
 /// Bytes of the character that starts with `lead` in well-formed UTF-8.
 constexpr std::size_t utf8_size(unsigned char lead) noexcept { return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4; }
 constexpr std::size_t utf8_size(char lead) noexcept { return utf8_size(static_cast<unsigned char>(lead)); }
