@@ -117,8 +117,9 @@ struct Block {
   int finite = -1;    // whether all values are: not known yet, no, yes
 };
 
-// Fetching ahead feeds wide tiles at three times the rate from memory; a single row is too short of load slots, and the CPU's own
-// prefetching keeps up with it.
+// Fetching ahead makes decode from memory 1.1 (2 rows) to 1.8 times (8 rows, k 128) as quick on a Zen 5, and one of 3 rows from a cache
+// 17 % slower (paired runs, medians); contexts that matter come from memory. A single row has no load slots to spare: there it
+// doubled the time from a cache.
 template <int R>
 HEADWISE_HOT bool fetches(const Block& block) {
   return R > 1 && block.ahead != 0;
