@@ -11,7 +11,7 @@ namespace hw {
 /// Bounds on one rendering. A template that exceeds one throws `Error`; nothing else can happen.
 struct JinjaLimits {
   index_t steps = 20'000'000;         ///< instructions, plus one for every 16 bytes or so that a builtin looks at
-  index_t bytes = index_t{96} << 20;  ///< text and values made during the rendering, whether still alive or not, and the output
+  index_t bytes = index_t{64} << 20;  ///< text and values made during the rendering, whether still alive or not, and the output
   index_t calls = 500;                ///< macros (and recursive loops) that are active at one time
 };
 
