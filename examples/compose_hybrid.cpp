@@ -2,7 +2,6 @@
 // it says nothing sensible; but it decodes, forks and rewinds like any model, because its state is a state like any other.
 
 #include <headwise/headwise.hpp>
-
 #include <iostream>
 
 // h_t = a_t h_{t-1} + (1 - a_t) v_t,  a_t = sigmoid(Wa x_t),  v_t = Wv x_t,  delta_t = Wo h_t
@@ -10,7 +9,6 @@ struct GatedAverage {
   static constexpr std::string_view kName = "average";
   using State = hw::RecurrentState;
   struct Config { hw::index_t size = 0; };
-
   GatedAverage(const Config& c, const hw::Build& b) : n(c.size), in(n, {{"a", n}, {"v", n}}, b), out(n, n, false, b.scope("o")) {}
   State make_state() const { return State(n); }
 
@@ -54,8 +52,7 @@ int main() {
 
   hw::StateSet state = model.make_state();
   const auto first = hw::generate(model, state, {1, 2, 3}, {.max_new_tokens = 20});
-  std::cout << "replayed " << model.rewind(state, 3) << " tokens to go back to the prompt\n";
-  model.rewind(state, 2);
+  std::cout << "replayed " << model.rewind(state, 2) << " tokens to go back into the prompt\n";
   const auto again = hw::generate(model, state, {3}, {.max_new_tokens = 20});
   std::cout << (first.ids == again.ids ? "the same 20 tokens again\n" : "other tokens: a bug\n");
   return first.ids == again.ids ? 0 : 1;
