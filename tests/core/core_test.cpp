@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "headwise/core/arena.hpp"
 #include "headwise/core/dtype.hpp"
@@ -46,15 +48,28 @@ TEST(Half, EveryF16RoundTrips) {
   }
 }
 
-// Rounding to nearest even, against the compiler's own half type.
-TEST(Half, RoundsAsTheCompilerDoes) {
+// Rounding to nearest even, against a search among all values that a half can have.
+TEST(Half, RoundsToTheNearestValue) {
+  std::vector<double> values;  // of bits 0 .. 0x7C00; infinity stands where the next value would be
+  for (std::uint32_t bits = 0; bits < 0x7C00; ++bits) {
+    const int exponent = static_cast<int>(bits >> 10);
+    const double mantissa = static_cast<double>(bits & 1023u);
+    values.push_back(exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25));
+  }
+  values.push_back(65536.0);
   std::uint32_t u = 1;
-  for (int i = 0; i < 2000000; ++i) {
+  for (int i = 0; i < 500000; ++i) {
     u = u * 1664525u + 1013904223u;
     const float f = std::bit_cast<float>(u);
     if (std::isnan(f)) continue;
-    const auto expected = std::bit_cast<std::uint16_t>(static_cast<_Float16>(f));
-    ASSERT_EQ(hw::to_f16(f).bits, expected) << f;
+    const double x = std::min(std::abs(static_cast<double>(f)), 65536.0);
+    auto high = static_cast<std::uint32_t>(std::lower_bound(values.begin(), values.end(), x) - values.begin());
+    std::uint32_t expected = high;
+    if (high > 0) {
+      const double above = values[high] - x, below = x - values[high - 1];
+      if (below < above || (below == above && high % 2 == 1)) expected = high - 1;
+    }
+    ASSERT_EQ(hw::to_f16(f).bits, expected | (std::signbit(f) ? 0x8000u : 0u)) << f;
   }
 }
 
