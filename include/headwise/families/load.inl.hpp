@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "headwise/families/load.hpp"
 #include "headwise/io/gguf.hpp"
@@ -17,10 +19,9 @@ inline void add_ids(const std::optional<Json>& value, std::vector<std::int32_t>&
   }
 }
 
-inline bool has_chat_template(const std::string& path, bool folder) {
+inline bool has_chat_template(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code none;
-  if (!folder) return Gguf::open(path).contains("tokenizer.chat_template");
   for (const char* name : {"chat_template.jinja", "chat_template.json", "additional_chat_templates"})
     if (fs::exists(fs::path(path) / name, none)) return true;
   const std::string config = path + "/tokenizer_config.json";
@@ -36,11 +37,14 @@ HEADWISE_INLINE TextModel load(const std::string& path, const Zoo& zoo, const Lo
   parts.model = zoo.load(path, options);
   const bool folder = fs::is_directory(path, none);
   const auto there = [&](const char* name) { return folder && fs::exists(fs::path(path) / name, none); };
-  const bool has_tokenizer = folder ? there("tokenizer.json") || there("tokenizer.model") || there("vocab.json") || there("vocab.txt")
-                                    : Gguf::open(path).contains("tokenizer.ggml.model");
+  const std::optional<Gguf> gguf = folder ? std::nullopt : std::optional(Gguf::open(path));  // its values are views: it stays open
+  const bool has_tokenizer = folder ? there("tokenizer.json") || there("tokenizer.model") || there("spiece.model") || there("vocab.json") ||
+                                          there("vocab.txt")
+                                    : gguf->contains("tokenizer.ggml.model");
   if (has_tokenizer) {
     parts.tokenizer = Tokenizer::load(path);
-    if (detail::has_chat_template(path, folder)) parts.chat_template = ChatTemplate::load(path);
+    const bool has_template = folder ? detail::has_chat_template(path) : gguf->contains("tokenizer.chat_template");
+    if (has_template) parts.chat_template = ChatTemplate::load(path);
     if (parts.tokenizer->eos_id() >= 0) parts.stop_ids.push_back(parts.tokenizer->eos_id());
   }
   if (folder) {
@@ -48,7 +52,7 @@ HEADWISE_INLINE TextModel load(const std::string& path, const Zoo& zoo, const Lo
     const char* file = there("generation_config.json") ? "generation_config.json" : "config.json";
     detail::add_ids(Json::read(concat(path, "/", file)).find("eos_token_id"), parts.stop_ids);
     parts.embedding = SentenceEmbedding::read(path);
-  } else if (const auto eot = Gguf::open(path).find("tokenizer.ggml.eot_token_id")) {
+  } else if (const auto eot = gguf->find("tokenizer.ggml.eot_token_id")) {
     parts.stop_ids.push_back(eot->as<std::int32_t>());
   }
   std::sort(parts.stop_ids.begin(), parts.stop_ids.end());
