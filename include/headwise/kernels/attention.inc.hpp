@@ -73,7 +73,7 @@ HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser&
   score_tile<R>(a, score, t, block);
   for (int r = 0; r < R; ++r) mask_row(t.scores + r * kKeyBlock, t.mask[r]);
   if constexpr (std::is_same_v<Normaliser, Softmax>) {
-    absorb_softmax<R>(t.scores, g.max + first, g.sums + first * kLanes, out, stride);
+    absorb_softmax(R, t.scores, g.max + first, g.sums + first * kLanes, out, stride);
   } else {
     for (int r = 0; r < R; ++r) {
       OnlineRow row{g.max[first + r], g.sum[first + r]};

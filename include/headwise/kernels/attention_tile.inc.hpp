@@ -214,35 +214,33 @@ HEADWISE_HOT void multiply_row(float* x, index_t n, float factor) {
   for (index_t j = 0; j < n; j += kLanes) store(x + j, mul(load(x + j), f));
 }
 
-// Replaces scores by weights e^(s - max) and adds them, lane by lane, to sums (R, kLanes). When no maximum grows, the factors of sums
+// Replaces scores by weights e^(s - max) and adds them, lane by lane, to sums (rows, kLanes). When no maximum grows, the factors of sums
 // and outputs are exactly 1 and left out.
-template <int R>
-HEADWISE_KERNEL void absorb_softmax(float* scores, float* maxima, float* sums, float* out, index_t out_stride) {
+HEADWISE_KERNEL void absorb_softmax(int rows, float* scores, float* maxima, float* sums, float* out, index_t out_stride) {
   float most[kTileRows], now[kTileRows], factor[kTileRows];
-  HEADWISE_UNROLL
-  for (int r = 0; r < R; ++r) {
+  for (int r = 0; r < rows; ++r) {
     Vf m = load(scores + r * kKeyBlock);
     HEADWISE_UNROLL
     for (int j = 1; j < kKeyVectors; ++j) m = max(load(scores + r * kKeyBlock + j * kLanes), m);
     most[r] = max_lane(m);
   }
   bool grows = false;
-  for (int r = 0; r < R; ++r) {
+  for (int r = 0; r < rows; ++r) {
     now[r] = most[r] > maxima[r] ? most[r] : maxima[r];
     grows |= now[r] != maxima[r];
   }
   if (grows) {
-    for (int r = 0; r < R; r += kLanes) {
-      const int n = R - r < kLanes ? R - r : kLanes;
+    for (int r = 0; r < rows; r += kLanes) {
+      const int n = rows - r < kLanes ? rows - r : kLanes;
       store(factor + r, exp(sub(load(maxima + r, n), load(now + r, n))), n);
     }
-    for (int r = 0; r < R; ++r) {
+    for (int r = 0; r < rows; ++r) {
       maxima[r] = now[r];
       multiply_row(sums + r * kLanes, kLanes, factor[r]);
       multiply_row(out + r * out_stride, out_stride, factor[r]);
     }
   }
-  for (int r = 0; r < R; ++r) {
+  for (int r = 0; r < rows; ++r) {
     const Vf m = splat(maxima[r]);
     Vf total = zero();
     HEADWISE_UNROLL

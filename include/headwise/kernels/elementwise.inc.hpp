@@ -143,22 +143,21 @@ HEADWISE_KERNEL void log_sum_exp(const float* x, index_t x_stride, index_t t, in
 
 // ---- activations ----
 
-template <Activation A>
-HEADWISE_KERNEL void activate_rows(const float* x, index_t x_stride, index_t t, index_t d, float* y, index_t y_stride) {
-  for (; t > 0; --t, x += x_stride, y += y_stride) {
-    index_t j = 0;
-    for (; j + kLanes <= d; j += kLanes) store(y + j, apply<A>(load(x + j)));
-    if (const int rest = tail_of(d); rest > 0) store(y + j, apply<A>(load(x + j, rest)), rest);
-  }
-}
+// Long formulas stand once in the code: whole vectors and the tail of a row take the same path.
+HEADWISE_HOT Vf load_part(const float* p, int n) { return n == kLanes ? load(p) : load(p, n); }
+HEADWISE_HOT void store_part(float* p, Vf a, int n) { return n == kLanes ? store(p, a) : store(p, a, n); }
 
+// y = A(x), times u where there is one.
 template <Activation A>
-HEADWISE_KERNEL void gate_rows(const float* g, index_t g_stride, const float* u, index_t u_stride, index_t t, index_t d, float* y,
-                               index_t y_stride) {
-  for (; t > 0; --t, g += g_stride, u += u_stride, y += y_stride) {
-    index_t j = 0;
-    for (; j + kLanes <= d; j += kLanes) store(y + j, mul(apply<A>(load(g + j)), load(u + j)));
-    if (const int rest = tail_of(d); rest > 0) store(y + j, mul(apply<A>(load(g + j, rest)), load(u + j, rest)), rest);
+HEADWISE_KERNEL void activate_rows(const float* x, index_t x_stride, const float* u, index_t u_stride, index_t t, index_t d, float* y,
+                                   index_t y_stride) {
+  for (; t > 0; --t, x += x_stride, u += u_stride, y += y_stride) {
+    for (index_t j = 0; j < d; j += kLanes) {
+      const int n = static_cast<int>(d - j < kLanes ? d - j : kLanes);
+      Vf a = apply<A>(load_part(x + j, n));
+      if (u != nullptr) a = mul(a, load_part(u + j, n));
+      store_part(y + j, a, n);
+    }
   }
 }
 
@@ -166,19 +165,14 @@ template <std::size_t... A>
 constexpr auto activate_table(std::index_sequence<A...>) {
   return std::array{&activate_rows<static_cast<Activation>(A)>...};
 }
-template <std::size_t... A>
-constexpr auto gate_table(std::index_sequence<A...>) {
-  return std::array{&gate_rows<static_cast<Activation>(A)>...};
-}
 inline constexpr auto kActivate = activate_table(std::make_index_sequence<kActivationCount>{});
-inline constexpr auto kGate = gate_table(std::make_index_sequence<kActivationCount>{});
 
 HEADWISE_KERNEL void activate(Activation act, const float* x, index_t x_stride, index_t t, index_t d, float* y, index_t y_stride) {
-  kActivate[static_cast<std::size_t>(act)](x, x_stride, t, d, y, y_stride);
+  kActivate[static_cast<std::size_t>(act)](x, x_stride, nullptr, 0, t, d, y, y_stride);
 }
 HEADWISE_KERNEL void gate(Activation act, const float* g, index_t g_stride, const float* u, index_t u_stride, index_t t, index_t d,
                           float* y, index_t y_stride) {
-  kGate[static_cast<std::size_t>(act)](g, g_stride, u, u_stride, t, d, y, y_stride);
+  kActivate[static_cast<std::size_t>(act)](g, g_stride, u, u_stride, t, d, y, y_stride);
 }
 
 // ---- sums and scales ----
@@ -203,14 +197,13 @@ HEADWISE_KERNEL void scale_rows(const float* x, index_t x_stride, float a, index
   for (; t > 0; --t, x += x_stride, y += y_stride) scale_row(x, splat(a), d, y);
 }
 
-HEADWISE_HOT Vf capped(Vf x, Vf cap, Vf inverse_cap) { return mul(cap, tanh(mul(x, inverse_cap))); }
-
 HEADWISE_KERNEL void soft_cap(const float* x, index_t x_stride, float c, index_t t, index_t d, float* y, index_t y_stride) {
   const Vf cap = splat(c), inverse = splat(1.0f / c);
   for (; t > 0; --t, x += x_stride, y += y_stride) {
-    index_t j = 0;
-    for (; j + kLanes <= d; j += kLanes) store(y + j, capped(load(x + j), cap, inverse));
-    if (const int rest = tail_of(d); rest > 0) store(y + j, capped(load(x + j, rest), cap, inverse), rest);
+    for (index_t j = 0; j < d; j += kLanes) {
+      const int n = static_cast<int>(d - j < kLanes ? d - j : kLanes);
+      store_part(y + j, mul(cap, tanh(mul(load_part(x + j, n), inverse))), n);
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 HEADWISE_BEGIN_AVX2
 
 inline constexpr int kLanes = 8;
+inline constexpr int kUnroll = 32;  // at most as many rounds of a loop over registers become straight code
 struct Vf { __m256 v; };
 struct Vi { __m256i v; };
 struct Vm { __m256 v; };

@@ -7,6 +7,7 @@
 HEADWISE_BEGIN_AVX512
 
 inline constexpr int kLanes = 16;
+inline constexpr int kUnroll = 32;  // at most as many rounds of a loop over registers become straight code
 struct Vf { __m512 v; };
 struct Vi { __m512i v; };
 struct Vm { __mmask16 v; };

@@ -46,7 +46,7 @@
 #define HEADWISE_CLOSE_PLAIN HEADWISE_PRAGMA(float_control(pop))
 #define HEADWISE_CLOSE HEADWISE_PRAGMA(clang attribute pop) HEADWISE_CLOSE_PLAIN
 #else
-#define HEADWISE_UNROLL _Pragma("GCC unroll 32")
+#define HEADWISE_UNROLL _Pragma("GCC unroll kUnroll")  // of the region
 #define HEADWISE_OPEN_PLAIN HEADWISE_PRAGMA(GCC push_options) HEADWISE_PRAGMA(GCC optimize("fp-contract=off"))
 // GCC 12 takes the undefined lanes inside its own AVX-512 intrinsics for a mistake of ours.
 #define HEADWISE_OPEN(features)                                                                                                 \

@@ -11,6 +11,7 @@
 HEADWISE_BEGIN_SCALAR
 
 inline constexpr int kLanes = 4;
+inline constexpr int kUnroll = 4;  // at most as many rounds of a loop over registers become straight code
 typedef float FloatLanes __attribute__((vector_size(16)));
 typedef std::int32_t IntLanes __attribute__((vector_size(16)));
 typedef std::uint32_t UintLanes __attribute__((vector_size(16)));
