@@ -6,7 +6,8 @@
 namespace hw::families {
 
 struct Gemma3 {
-  static constexpr std::string_view kModelTypes[] = {"gemma3_text", "gemma3"};
+  static constexpr std::string_view kModelTypes[] = {"gemma3_text"};  // "gemma3" is the vision model
+  static constexpr std::string_view kArchitectures[] = {"gemma3"};
   using Block = hw::Block<SandwichNorm<RmsNorm, Attention<>>, SandwichNorm<RmsNorm, GatedMlp>>;
   using Model = Decoder<Block>;
 

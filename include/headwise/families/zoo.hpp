@@ -46,11 +46,16 @@ class Zoo {
  public:
   using Builder = std::unique_ptr<Model> (*)(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
 
-  /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`.
+  /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`; and
+  /// `kArchitectures` where GGUF files call it otherwise (general.architecture).
   /// A family added later wins over an earlier one of the same model_type.
   template <class Family>
   Zoo& add() & {
-    for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), &build_model<Family>});
+    for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), false, &build_model<Family>});
+    if constexpr (requires { Family::kArchitectures; })
+      for (const std::string_view name : Family::kArchitectures) entries_.push_back({std::string(name), true, &build_model<Family>});
+    else
+      for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), true, &build_model<Family>});
     return *this;
   }
   template <class Family>
@@ -58,7 +63,7 @@ class Zoo {
     return std::move(add<Family>());
   }
 
-  /// The model types it knows, sorted.
+  /// The model types it knows, sorted: those of Hugging Face folders.
   std::vector<std::string> known() const;
   bool knows(std::string_view model_type) const;
 
@@ -71,8 +76,11 @@ class Zoo {
  private:
   struct Entry {
     std::string model_type;
+    bool gguf;  // or a Hugging Face folder
     Builder build;
   };
+  std::vector<std::string> names(bool gguf) const;
+
   std::vector<Entry> entries_;
 };
 

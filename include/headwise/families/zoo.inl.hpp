@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "headwise/families/gguf_names.hpp"
 #include "headwise/families/zoo.hpp"
 #include "headwise/io/gguf.hpp"
 #include "headwise/io/gguf_config.hpp"
@@ -9,25 +10,29 @@
 
 namespace hw {
 
-HEADWISE_INLINE std::vector<std::string> Zoo::known() const {
+HEADWISE_INLINE std::vector<std::string> Zoo::known() const { return names(false); }
+
+HEADWISE_INLINE std::vector<std::string> Zoo::names(bool gguf) const {
   std::vector<std::string> out;
-  for (const Entry& e : entries_) out.push_back(e.model_type);
+  for (const Entry& e : entries_)
+    if (e.gguf == gguf) out.push_back(e.model_type);
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
 HEADWISE_INLINE bool Zoo::knows(std::string_view model_type) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.model_type == model_type; });
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return !e.gguf && e.model_type == model_type; });
 }
 
 HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source,
                                                   const LoadOptions& options) const {
   const auto type = config.get<std::string>("model_type");
+  const bool gguf = source && families::has_gguf_names(*source);
   for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
-    if (e->model_type == type) return e->build(config, std::move(source), options);
+    if (e->model_type == type && e->gguf == gguf) return e->build(config, std::move(source), options);
   std::string list;
-  for (const std::string& name : known()) list += (list.empty() ? "" : ", ") + name;
+  for (const std::string& name : names(gguf)) list += (list.empty() ? "" : ", ") + name;
   config.fail(concat("model_type: expected a family of this program (", list, "), found ", quoted(type)));
 }
 
