@@ -62,7 +62,11 @@ std::vector<Case::Row> Case::rows() const {
   const auto ids = ints("input_ids");
   const auto shape = this->shape("input_ids");
   const auto mask = has("attention_mask") ? ints("attention_mask") : std::vector<std::int32_t>(ids.size(), 1);
-  const auto types = has("token_type_ids") ? ints("token_type_ids") : std::vector<std::int32_t>(ids.size(), 0);
+  const char* kMarks = has("global_attention_mask") ? "global_attention_mask" : "token_type_ids";
+  const auto types = has(kMarks) ? ints(kMarks) : std::vector<std::int32_t>(ids.size(), 0);
+  const char* kCoords = has("bbox") ? "bbox" : "task_type_ids";
+  const auto further = has(kCoords) ? ints(kCoords) : std::vector<std::int32_t>();
+  const std::size_t axes = further.size() / ids.size();
   std::vector<Row> out(static_cast<std::size_t>(shape[0]));
   for (index_t b = 0; b < shape[0]; ++b)
     for (index_t t = 0; t < shape[1]; ++t) {
@@ -71,6 +75,10 @@ std::vector<Case::Row> Case::rows() const {
       out[static_cast<std::size_t>(b)].ids.push_back(ids[i]);
       out[static_cast<std::size_t>(b)].marks.push_back(types[i]);
       out[static_cast<std::size_t>(b)].columns.push_back(t);
+      if (axes == 0) continue;
+      std::vector<float>& coords = out[static_cast<std::size_t>(b)].coords;
+      coords.push_back(static_cast<float>(out[static_cast<std::size_t>(b)].ids.size() - 1));  // the position
+      coords.insert(coords.end(), further.begin() + static_cast<std::ptrdiff_t>(i * axes), further.begin() + static_cast<std::ptrdiff_t>((i + 1) * axes));
     }
   return out;
 }
@@ -102,7 +110,7 @@ class Checker {
 
   void outputs() {
     std::vector<Sequence> batch;
-    for (const Case::Row& r : rows_) batch.push_back({.ids = r.ids, .wanted = Wanted::all, .marks = r.marks});
+    for (const Case::Row& r : rows_) batch.push_back(r.sequence());
     // hidden.0 enters the first layer, hidden.i leaves layer i - 1, the last one is after the final norm.
     std::map<std::string, Matrix> hidden;
     int last = 0;
@@ -138,7 +146,8 @@ class Checker {
       }
     }
     for (const std::string& name : case_.names()) {
-      const bool input = name == "input_ids" || name == "attention_mask" || name == "token_type_ids";
+      constexpr const char* kInputs[] = {"input_ids", "attention_mask", "token_type_ids", "global_attention_mask", "bbox", "task_type_ids"};
+      const bool input = std::find(std::begin(kInputs), std::end(kInputs), name) != std::end(kInputs);
       const bool looked_at = std::find(report_.compared.begin(), report_.compared.end(), name) != report_.compared.end();
       if (!input && !looked_at && name != "greedy_ids" && name != "step_logits") fail("nothing was compared with " + name);
     }
@@ -195,7 +204,9 @@ class Checker {
   }
   Matrix alone(const Model& model, const Case::Row& r, StateSet* state = nullptr) const {
     Output out;
-    model.forward({.ids = r.ids, .state = state, .wanted = Wanted::all, .marks = r.marks}, out);
+    Sequence sequence = r.sequence();
+    sequence.state = state;
+    model.forward(sequence, out);
     return all(out, 0);
   }
   static bool same(const Matrix& a, const Matrix& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
@@ -206,7 +217,7 @@ class Checker {
 
   void batch_is_single() {
     std::vector<Sequence> batch;
-    for (const Case::Row& r : rows_) batch.push_back({.ids = r.ids, .wanted = Wanted::all, .marks = r.marks});
+    for (const Case::Row& r : rows_) batch.push_back(r.sequence());
     const std::span<const std::int32_t> short_ids(rows_[0].ids.data(), (rows_[0].ids.size() + 1) / 2);
     batch.push_back({.ids = short_ids, .wanted = Wanted::all});
     Output out;

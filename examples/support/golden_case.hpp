@@ -32,10 +32,15 @@ class Case {
   std::vector<index_t> shape(const std::string& tensor) const { return tensors_->find(tensor)->shape; }
   std::vector<std::string> names() const;
 
-  /// The rows of input_ids, without what attention_mask hides, with their token types, and the places they had.
+  /// The rows of input_ids, without what attention_mask hides, with their token types or global marks, their further coordinates
+  /// (tasks, boxes), and the places they had.
   struct Row {
     std::vector<std::int32_t> ids, marks;
+    std::vector<float> coords;
     std::vector<index_t> columns;
+    hw::Sequence sequence(hw::Wanted wanted = hw::Wanted::all) const {
+      return {.ids = ids, .wanted = wanted, .marks = marks, .coords = coords};
+    }
   };
   std::vector<Row> rows() const;
 

@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(cases()), [](const au
   return name;
 });
 
-TEST(GoldenCases, AreAllThere) { EXPECT_EQ(cases().size(), 18u); }
+TEST(GoldenCases, AreAllThere) { EXPECT_GE(cases().size(), 43u); }
 
 // ---- the second door
 

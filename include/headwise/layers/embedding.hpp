@@ -2,11 +2,13 @@
 // From token ids to rows of the residual stream.
 
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "headwise/flow/build.hpp"
 #include "headwise/flow/concepts.hpp"
+#include "headwise/layers/linear.hpp"
 #include "headwise/layers/norms.hpp"
 
 namespace hw {
@@ -30,13 +32,26 @@ class EmbeddingTable {
   MatrixSource source_;
 };
 
-/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t])
+/// A table that is read at one axis of a row's coordinates, or at the difference of two: x[t] += T[coord[t, axis] - coord[t, minus]].
+/// A coordinate that the caller did not give is 0.
+struct CoordTable {
+  std::string name{};  // of its weights: `name`.weight (rows, width); several tables may share them
+  index_t rows = 0;
+  int axis = 0;
+  int minus = -1;  // -1: nothing is taken away
+};
+
+/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t] + sum of Config::tables)
 ///
-/// Weights: `weight` (v, d); `positions.weight` (max positions, d) where Config::positions > 0; `types.weight` where
-/// Config::types > 0; `norm.*` by its config. Rows that came in as vectors take their place before positions and types are added.
+/// The tables may be narrower or wider than the stream (ALBERT, arXiv:1909.11942): `projection` maps E's row before the others are added,
+/// or the row after the norm.
+/// Weights: `weight` (v, width); `positions.weight` (max positions, width) where Config::positions > 0; `types.weight` where
+/// Config::types > 0; `norm.*`, `projection.*` and further tables by the config. Rows that came in as vectors (width columns) take the
+/// place of E's.
 class Embedding {
  public:
   static constexpr Couples couples = Couples::nothing;
+  enum class Projection : std::uint8_t { none, tokens, rows };
   struct Config {
     index_t vocab_size = 0;
     index_t hidden_size = 0;
@@ -45,6 +60,12 @@ class Embedding {
     index_t position_offset = 0;  // added to coord before the table is read
     index_t types = 0;            // rows of a token type table, indexed by mark; 0: none
     AnyNormConfig norm{};
+    index_t embedding_size = 0;                // width of E; 0: hidden_size
+    Projection projection = Projection::none;  // of E's rows, so that all other tables have hidden_size columns; or of the normed rows
+    bool projection_bias = true;
+    std::vector<CoordTable> tables{};
+
+    index_t width() const noexcept { return embedding_size > 0 ? embedding_size : hidden_size; }
   };
 
   Embedding(const Config& c, const Build& b);
@@ -55,11 +76,15 @@ class Embedding {
   const Config& config() const noexcept { return config_; }
 
  private:
+  void add_tables(View x, const Frame& f) const;
+
   Config config_;
   EmbeddingTable tokens_;
   std::optional<EmbeddingTable> positions_;
   std::optional<EmbeddingTable> types_;
+  std::vector<EmbeddingTable> tables_;
   AnyNorm norm_;
+  std::optional<Linear> projection_;
 };
 
 }  // namespace hw

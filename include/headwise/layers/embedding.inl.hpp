@@ -25,40 +25,72 @@ inline const Embedding::Config& checked(const Embedding::Config& c, const Build&
   if (c.vocab_size <= 0 || c.hidden_size <= 0)
     fail(b.path("weight"), "a vocabulary and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
   if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
+  if (c.width() != c.hidden_size && c.projection == Embedding::Projection::none)
+    fail(b.path("weight"), concat("a projection from ", c.width(), " to ", c.hidden_size, " columns"), "none");
+  for (const CoordTable& table : c.tables)
+    if (table.rows <= 0 || table.axis < 0)
+      fail(b.path(table.name), "rows above 0 and an axis of at least 0", shape_string({table.rows, table.axis}));
   return c;
 }
 }  // namespace detail
 
 HEADWISE_INLINE Embedding::Embedding(const Config& c, const Build& b)
-    : config_(detail::checked(c, b)), tokens_(c.vocab_size, c.hidden_size, b), norm_(make_norm(c.norm, b.scope("norm"))) {
-  if (c.positions > 0) positions_.emplace(c.positions, c.hidden_size, b.scope("positions"));
-  if (c.types > 0) types_.emplace(c.types, c.hidden_size, b.scope("types"));
+    : config_(detail::checked(c, b)), tokens_(c.vocab_size, c.width(), b), norm_(NoNorm()) {
+  const index_t width = c.projection == Projection::tokens ? c.hidden_size : c.width();  // of the other tables
+  norm_ = make_norm(c.norm, b.scope("norm"));
+  if (c.positions > 0) positions_.emplace(c.positions, width, b.scope("positions"));
+  if (c.types > 0) types_.emplace(c.types, width, b.scope("types"));
+  for (const CoordTable& table : c.tables) tables_.emplace_back(table.rows, width, b.scope(table.name));
+  if (c.projection != Projection::none) projection_.emplace(c.width(), c.hidden_size, c.projection_bias, b.scope("projection"));
 }
 
 HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const {
   const TokenSet& tokens = f.tokens();
-  const View x = f.at({});
+  const View stream = f.at({});
+  const ArenaScope scope(f.step.arena);
+  const View x = projection_ ? f.step.arena.take_view(stream.rows, config_.width()) : stream;
   index_t next_vector = 0;
   for (index_t t = 0; t < x.rows; ++t) {
-    const auto i = static_cast<std::size_t>(t);
-    const std::span<float> row = x[t];
-    if (tokens.id[i] >= 0) {
-      std::fill(row.begin(), row.end(), 0.0f);  // 0 * (what lay there) could be NaN
-      tokens_.row(tokens.id[i], config_.scale, false, row, f.step);
+    const std::int32_t id = tokens.id[static_cast<std::size_t>(t)];
+    if (id >= 0) {
+      std::fill_n(x.row(t), x.cols, 0.0f);  // 0 * (what lay there) could be NaN
+      tokens_.row(id, config_.scale, false, x[t], f.step);
     } else {
-      std::copy_n(vectors.row(next_vector++), x.cols, row.data());
+      std::copy_n(vectors.row(next_vector++), x.cols, x.row(t));
     }
-    if (positions_) {
-      const auto p = static_cast<index_t>(std::lround(tokens.coord[i * static_cast<std::size_t>(tokens.axes)])) + config_.position_offset;
-      positions_->row(std::clamp<index_t>(p, 0, positions_->count() - 1), 1.0f, true, row, f.step);
-    }
+  }
+  const auto norm = [&](View rows) { std::visit([&](const auto& n) { n.forward(rows, rows, f); }, norm_); };
+  if (config_.projection == Projection::tokens) projection_->forward(x, stream, f);
+  const View sum = config_.projection == Projection::tokens ? stream : x;
+  add_tables(sum, f);
+  norm(sum);
+  if (config_.projection == Projection::rows) projection_->forward(x, stream, f);
+}
+
+HEADWISE_INLINE void Embedding::add_tables(View x, const Frame& f) const {
+  const TokenSet& tokens = f.tokens();
+  for (index_t t = 0; t < x.rows; ++t) {
+    const auto i = static_cast<std::size_t>(t);
+    const auto coord = [&](int axis) {
+      return axis < tokens.axes ? static_cast<index_t>(
+                                      std::lround(tokens.coord[i * static_cast<std::size_t>(tokens.axes) + static_cast<std::size_t>(axis)]))
+                                : 0;
+    };
+    if (positions_)
+      positions_->row(std::clamp<index_t>(coord(0) + config_.position_offset, 0, positions_->count() - 1), 1.0f, true, x[t], f.step);
     if (types_) {
       if (tokens.mark[i] < 0 || tokens.mark[i] >= types_->count())
         fail(concat("forward: row ", t), concat("a token type below ", types_->count()), std::to_string(tokens.mark[i]));
-      types_->row(tokens.mark[i], 1.0f, true, row, f.step);
+      types_->row(tokens.mark[i], 1.0f, true, x[t], f.step);
+    }
+    for (std::size_t k = 0; k < tables_.size(); ++k) {
+      const CoordTable& table = config_.tables[k];
+      const index_t at = coord(table.axis) - (table.minus >= 0 ? coord(table.minus) : 0);
+      if (at < 0 || at >= table.rows)
+        fail(concat("forward: row ", t), concat("a coordinate for ", table.name, " from 0 to ", table.rows - 1), std::to_string(at));
+      tables_[k].row(at, 1.0f, true, x[t], f.step);
     }
   }
-  std::visit([&](const auto& norm) { norm.forward(x, x, f); }, norm_);
 }
 
 }  // namespace hw

@@ -26,7 +26,10 @@ struct Sequence {
   StateSet* state = nullptr;                   // what came before; null: nothing did, and nothing is kept
   Wanted wanted = Wanted::last;
   std::span<const std::int32_t> marks{};       // token types; empty: zeros
-  ConstView vectors{};                         // (count of -1 ids, hidden_size): embeddings given instead of ids
+  ConstView vectors{};                         // (count of -1 ids, embedding_size): embeddings given instead of ids
+  // (tokens, axes): what position policies and coordinate tables read (axis 0: the position; boxes of words, task types), with equally
+  // many axes in all sequences that give some. Empty: the entry's number, and 0 on further axes.
+  std::span<const float> coords{};
 };
 
 struct StepOptions {
@@ -40,6 +43,7 @@ struct ModelInfo {
   std::string model_type;
   index_t vocab_size = 0;
   index_t hidden_size = 0;
+  index_t embedding_size = 0;  // columns of the rows that Sequence::vectors gives
   index_t max_positions = 0;  // 0: no limit
   Couples couples = Couples::past;
   bool length_dependent =

@@ -34,6 +34,15 @@ class Model::Workspace {
   std::unique_ptr<Arena> arena_;
 };
 
+namespace detail {
+// Axes of the coordinates: those of the first sequence that gives some.
+inline index_t axes_of(std::span<const Sequence> batch) {
+  for (const Sequence& s : batch)
+    if (!s.coords.empty()) return std::max<index_t>(static_cast<index_t>(s.coords.size() / std::max<std::size_t>(s.ids.size(), 1)), 1);
+  return 1;
+}
+}  // namespace detail
+
 HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
   if (batch.empty()) fail("forward", "the batch has no sequence");
   for (std::size_t s = 0; s < batch.size(); ++s) {
@@ -50,11 +59,16 @@ HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
              std::to_string(id));
       }
     }
-    if (seq.vectors.data != nullptr && (vectors != seq.vectors.rows || seq.vectors.cols != info_.hidden_size))
-      fail(where(), concat("vectors of shape (", vectors, ", ", info_.hidden_size, ")"),
+    if (seq.vectors.data != nullptr && (vectors != seq.vectors.rows || seq.vectors.cols != info_.embedding_size))
+      fail(where(), concat("vectors of shape (", vectors, ", ", info_.embedding_size, ")"),
            concat("(", seq.vectors.rows, ", ", seq.vectors.cols, ")"));
     if (!seq.marks.empty() && seq.marks.size() != seq.ids.size())
       fail(where(), concat("a mark for each of ", seq.ids.size(), " tokens"), std::to_string(seq.marks.size()));
+    if (const index_t axes = detail::axes_of(batch);
+        static_cast<index_t>(seq.coords.size()) != (seq.coords.empty() ? 0 : axes) * static_cast<index_t>(seq.ids.size()))
+      fail(where(), concat("coords of ", axes, " axes for each of ", seq.ids.size(), " tokens"), concat(seq.coords.size(), " numbers"));
+    for (const float coord : seq.coords)
+      if (!(std::abs(coord) < 1e9f)) fail(where(), "finite coords", concat(coord));
     if ((seq.state == nullptr) != (batch[0].state == nullptr)) fail(where(), "either all sequences of a batch have a state or none");
     const index_t before = seq.state != nullptr ? seq.state->size() : 0;
     if (seq.state != nullptr) {
@@ -93,6 +107,8 @@ HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out
       fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but earlier rows were given as vectors");
     if (!batch[s].marks.empty())
       fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but marks are not kept");
+    if (!batch[s].coords.empty())
+      fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but coords are not kept");
     ids[s].assign(before.begin(), before.end());
     ids[s].insert(ids[s].end(), batch[s].ids.begin(), batch[s].ids.end());
     fresh[s] = make_state();
@@ -122,7 +138,8 @@ HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, c
   const auto ranges = arena.take<RowRange>(static_cast<index_t>(batch.size()));
   const auto total = arena.take<index_t>(static_cast<index_t>(batch.size()));
   const auto index = arena.take<index_t>(rows);
-  const auto coord = arena.take<float>(rows);
+  const auto axes = static_cast<std::size_t>(detail::axes_of(batch));
+  const auto coord = arena.take<float>(rows * static_cast<index_t>(axes));
   const auto id = arena.take<std::int32_t>(rows);
   const auto mark = arena.take<std::int32_t>(rows);
   std::size_t row = 0;
@@ -132,7 +149,8 @@ HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, c
     total[s] = before + ranges[s].size();
     for (std::size_t i = 0; i < batch[s].ids.size(); ++i, ++row) {
       index[row] = before + static_cast<index_t>(i);
-      coord[row] = static_cast<float>(index[row]);
+      for (std::size_t a = 0; a < axes; ++a)
+        coord[row * axes + a] = !batch[s].coords.empty() ? batch[s].coords[i * axes + a] : a == 0 ? static_cast<float>(index[row]) : 0.0f;
       id[row] = batch[s].ids[i];
       mark[row] = batch[s].marks.empty() ? 0 : batch[s].marks[i];
     }
@@ -141,6 +159,7 @@ HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, c
   tokens.sequences = ranges;
   tokens.index = index;
   tokens.coord = coord;
+  tokens.axes = static_cast<int>(axes);
   tokens.id = id;
   tokens.mark = mark;
   tokens.total = total;

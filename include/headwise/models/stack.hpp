@@ -133,6 +133,7 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   info_.model_type = config_.model_type;
   info_.vocab_size = config_.embedding.vocab_size;
   info_.hidden_size = config_.embedding.hidden_size;
+  info_.embedding_size = config_.embedding.width();
   info_.max_positions = config_.max_positions;
   info_.couples = couples;
   info_.length_dependent = static_cast<bool>(config_.regime);
@@ -218,7 +219,7 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
       } else {  // gather the vectors of all sequences
         index_t count = 0;
         for (const Sequence& q : batch) count += q.vectors.rows;
-        const View all = step.arena.take_view(count, config_.embedding.hidden_size);
+        const View all = step.arena.take_view(count, config_.embedding.width());
         index_t at = 0;
         for (const Sequence& q : batch)
           for (index_t i = 0; i < q.vectors.rows; ++i) std::copy_n(q.vectors.row(i), all.cols, all.row(at++));

@@ -35,6 +35,7 @@ class QkvProjection {
     bool bias = false;
     std::optional<float> norm_eps{};       // RMSNorm over each head of q and k, before the rotation
     std::optional<RotaryConfig> rotary{};  // absent: no rotation
+    bool rotate_values = false;            // v as well
   };
 
   QkvProjection(const Config& c, const Build& b);

@@ -53,9 +53,11 @@ HEADWISE_INLINE void QkvProjection::project(In in, Qkv& o) const {
   if (config_.rotary) {
     const index_t n = config_.rotary->dims / 2;
     const View angles = in.frame.at(angles_);
-    step.parallel_rows(all.rows, 2 * (q + k), [&](index_t begin, index_t end) {  // the heads of k follow those of q in a row
-      step.kernels.elementwise.rope(all.row(begin), all.stride, end - begin, config_.num_attention_heads + config_.num_key_value_heads,
-                                    config_.head_dim, angles.row(begin), angles.row(begin) + n, angles.stride, n, config_.rotary->pairs);
+    // The heads of k follow those of q in a row, and those of v come last.
+    const index_t heads = config_.num_attention_heads + config_.num_key_value_heads * (config_.rotate_values ? 2 : 1);
+    step.parallel_rows(all.rows, 2 * (q + k), [&](index_t begin, index_t end) {
+      step.kernels.elementwise.rope(all.row(begin), all.stride, end - begin, heads, config_.head_dim, angles.row(begin),
+                                    angles.row(begin) + n, angles.stride, n, config_.rotary->pairs);
     });
   }
 }

@@ -32,6 +32,7 @@ struct RotaryConfig {
   bool truncate = true;  // yarn: the ends of the ramp are whole numbers
   double low_freq_factor = 1, high_freq_factor = 4;
   std::vector<float> frequency_factors{};  // f_i is divided by the i-th, where there are any (dims / 2)
+  index_t table_rows = 0;                  // above 0: sin and cos are read from the file, `angles.weight` (table_rows, dims), sin first
 
   friend bool operator==(const RotaryConfig&, const RotaryConfig&) = default;
 };
@@ -48,7 +49,8 @@ void check_rotary(const RotaryConfig& c, index_t head_dim, std::string_view wher
 /// 0 while a sequence's frequencies are those of a short one, else its length: dynamic scaling changes with every token.
 int rotary_regime(const RotaryConfig& c, index_t total);
 
-/// The stream of a step's angles, (t, dims): cos in the first half of a row, sin in the second. Equal configs share one.
+/// The stream of a step's angles, (t, dims): cos in the first half of a row, sin in the second. Equal configs share one. Where they are
+/// a table of the file, positions behind its end read the last row.
 Slot rotary_stream(const RotaryConfig& c, const Build& b);
 
 }  // namespace hw

@@ -99,6 +99,16 @@ HEADWISE_INLINE int rotary_regime(const RotaryConfig& c, index_t total) {
 }
 
 HEADWISE_INLINE Slot rotary_stream(const RotaryConfig& c, const Build& b) {
+  if (c.table_rows > 0) {
+    const MatrixSource table = b.matrix("angles.weight", c.table_rows, c.dims);
+    return b.step_stream(concat("rotary table ", table.key), c.dims, [table](const TokenSet& tokens, View out) {
+      for (index_t t = 0; t < out.rows; ++t) {
+        const auto p = std::lround(tokens.coord[static_cast<std::size_t>(t * tokens.axes)]);
+        table.read_row(std::clamp<index_t>(p, 0, table.rows - 1), out.row(t));
+        std::rotate(out.row(t), out.row(t) + table.cols / 2, out.row(t) + table.cols);
+      }
+    });
+  }
   std::string key = "rotary";
   for (const double v :
        {static_cast<double>(c.dims), c.theta, static_cast<double>(c.scaling), c.factor, c.original_max_positions, c.attention_factor,
