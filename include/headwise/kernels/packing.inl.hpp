@@ -228,19 +228,19 @@ inline void pack_record(DType type, std::span<const std::byte* const> rows, inde
   for (int s = 0; s < layout.blocks; ++s) write_planes(layout, wide[s], to + layout.quants + s * layout.block_bytes);
 }
 
-// [k][32] from up to 32 rows of plain numbers, zeros beside.
-template <class Bits>
+// [k][32] from up to 32 rows of plain numbers, or [k / 2][32][2]; zeros beside.
+template <class Bits, int Step>
 void pack_plain(std::span<const std::byte* const> rows, index_t cols, std::byte* to) noexcept {
   constexpr index_t kTile = 16;  // columns at a time: whole cache lines are read and written
   for (index_t k0 = 0; k0 < cols; k0 += kTile) {
-    const index_t count = std::min(kTile, cols - k0);
-    Bits tile[kTile][kPanel] = {};
+    const index_t count = std::min(kTile, cols - k0), steps = (count + Step - 1) / Step;
+    Bits tile[kTile / Step][kPanel][Step] = {};
     for (std::size_t n = 0; n < rows.size(); ++n) {
       Bits line[kTile];
       std::memcpy(line, rows[n] + k0 * static_cast<index_t>(sizeof(Bits)), static_cast<std::size_t>(count) * sizeof(Bits));
-      for (index_t k = 0; k < count; ++k) tile[k][n] = line[k];
+      for (index_t k = 0; k < count; ++k) tile[k / Step][n][k % Step] = line[k];
     }
-    std::memcpy(to + k0 * kPanel * static_cast<index_t>(sizeof(Bits)), tile, static_cast<std::size_t>(count * kPanel) * sizeof(Bits));
+    std::memcpy(to + k0 * kPanel * static_cast<index_t>(sizeof(Bits)), tile, static_cast<std::size_t>(steps * Step * kPanel) * sizeof(Bits));
   }
 }
 
@@ -264,7 +264,7 @@ HEADWISE_INLINE index_t packed_panel_bytes(DType type, index_t cols) {
   if (cols < 0 || cols % block.elements != 0)
     fail(where, concat("a width that is a multiple of ", block.elements, " for ", name_of(type)), concat(cols));
   const index_t record = is_quantised(type) ? packed_layout(type).bytes() : kPanel * block.bytes;
-  return checked_mul(cols / block.elements, record, where);
+  return checked_mul(type == DType::bf16 ? checked_add(cols, cols % 2, where) : cols / block.elements, record, where);
 }
 
 HEADWISE_INLINE index_t packed_bytes(DType type, index_t rows, index_t cols) {
@@ -285,9 +285,11 @@ HEADWISE_INLINE void pack_panels(DType type, std::span<const std::byte* const> r
       const index_t records = cols / block_size(type).elements, record_bytes = packed_layout(type).bytes();
       for (index_t r = 0; r < records; ++r) detail::pack_record(type, part, r, reinterpret_cast<std::uint8_t*>(to + r * record_bytes));
     } else if (type == DType::f32) {
-      detail::pack_plain<std::uint32_t>(part, cols, to);
+      detail::pack_plain<std::uint32_t, 1>(part, cols, to);
+    } else if (type == DType::f16) {
+      detail::pack_plain<std::uint16_t, 1>(part, cols, to);
     } else {
-      detail::pack_plain<std::uint16_t>(part, cols, to);
+      detail::pack_plain<std::uint16_t, 2>(part, cols, to);
     }
   }
 }
@@ -315,7 +317,10 @@ HEADWISE_INLINE void unpack_row(const PackedMatrix& matrix, index_t row, float* 
   const index_t n = row % kPanel;
   const std::byte* panel = matrix.data + row / kPanel * packed_panel_bytes(type, matrix.cols);
   if (!is_quantised(type)) {
-    for (index_t k = 0; k < matrix.cols; ++k) out[k] = detail::read_plain(type, panel + (k * kPanel + n) * block.bytes);
+    for (index_t k = 0; k < matrix.cols; ++k) {
+      const index_t at = type == DType::bf16 ? (k / 2 * kPanel + n) * 2 + k % 2 : k * kPanel + n;
+      out[k] = detail::read_plain(type, panel + at * block.bytes);
+    }
     return;
   }
   const PackedLayout layout = packed_layout(type);

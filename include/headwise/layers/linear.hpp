@@ -19,7 +19,7 @@ struct LinearPart {
 };
 
 /// y[t, o] = sum_i W[o, i] x[t, i] + b[o], for one matrix or for several that share their input (q, k, v; gate, up), whose outputs
-/// lie side by side in y. The parts may have different storage types; activations are quantised once for all that need it.
+/// lie side by side in y. The parts may have different storage types; activations are quantised or rounded once for all that need it.
 ///
 /// Every row of y has the same bits for any number of rows and threads.
 class Linear {
@@ -41,6 +41,7 @@ class Linear {
  private:
   struct Part {
     std::shared_ptr<const PackedWeights> weights;
+    kernels::Activations activations = kernels::Activations::f32;
     std::vector<float> bias;
     index_t column = 0;  // of y
     index_t panel = 0;   // the first one, counted over all parts
@@ -49,7 +50,6 @@ class Linear {
   index_t in_ = 0;
   index_t out_ = 0;
   index_t panels_ = 0;
-  bool quantises_ = false;  // some part multiplies int8 activations
   std::vector<Part> parts_;
 };
 

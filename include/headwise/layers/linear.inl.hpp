@@ -11,12 +11,12 @@ HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, co
     if (p.out <= 0 || in <= 0) fail(scope.path("weight"), "sizes above 0", shape_string({p.out, in}));
     Part part;
     part.weights = scope.packed("weight", p.out, in);
+    part.activations = scope.activations(part.weights->matrix.type);
     if (p.bias) part.bias = scope.vector("bias", p.out);
     part.column = out_;
     part.panel = panels_;
     out_ += p.out;
     panels_ += part.weights->matrix.panels();
-    quantises_ = quantises_ || is_quantised(part.weights->matrix.type);
     parts_.push_back(std::move(part));
   }
 }
@@ -27,13 +27,16 @@ HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const 
   const kernels::MatmulKernels& matmul = step.kernels.matmul;
   const ArenaScope scope(step.arena);
 
-  const std::byte* quantised = nullptr;
-  if (quantises_) {
-    const auto memory = step.arena.take<std::byte>(kernels::quantised_bytes(DType::q8_0, x.rows, in_));
+  const std::byte* prepared[3] = {};  // by Activations
+  for (const Part& p : parts_) {
+    const std::byte*& form = prepared[static_cast<int>(p.activations)];
+    const index_t bytes = kernels::prepared_bytes(p.activations, x.rows, in_);
+    if (form != nullptr || bytes == 0) continue;
+    std::byte* const memory = step.arena.take<std::byte>(bytes).data();
     step.parallel_rows(x.rows, in_, [&](index_t begin, index_t end) {
-      matmul.quantise(x.data, x.stride, begin, end, in_, memory.data());
+      matmul.prepare(p.activations, x.data, x.stride, begin, end, in_, memory);
     });
-    quantised = memory.data();
+    form = memory;
   }
 
   // Panels of all parts in one row, split evenly; a task may end one part and begin the next.
@@ -49,8 +52,9 @@ HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const 
       const index_t first = std::max(begin, p.panel) - p.panel;
       const index_t last = std::min(end - p.panel, w.panels());
       if (first < last)
-        matmul.run({.weights = w, .x = x.data, .x_stride = x.stride, .quantised_x = quantised, .t = x.rows, .y = y.data + p.column,
-                    .y_stride = y.stride, .bias = p.bias.empty() ? nullptr : p.bias.data(), .panel_begin = first, .panel_end = last,
+        matmul.run({.weights = w, .activations = p.activations, .x = x.data, .x_stride = x.stride,
+                    .prepared_x = prepared[static_cast<int>(p.activations)], .t = x.rows, .y = y.data + p.column, .y_stride = y.stride,
+                    .bias = p.bias.empty() ? nullptr : p.bias.data(), .panel_begin = first, .panel_end = last,
                     .scratch = scratch.data() + scratch_bytes * task});
     }
   };

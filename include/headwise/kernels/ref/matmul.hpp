@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headwise/core/dtype.hpp"
+#include "headwise/core/half.hpp"
 #include "headwise/kernels/ref/dequantise.hpp"
 
 namespace hw::ref {
@@ -35,12 +36,14 @@ struct Product {
   double value = 0, magnitude = 0;
 };
 
-/// sum over k of x[k] w[k] + bias, where w is a row of the file and x is quantised first if w is.
-inline Product matmul_element(DType weights, const std::byte* row, std::span<const float> x, double bias = 0) {
+/// sum over k of x[k] w[k] + bias, where w is a row of the file and x is quantised first if w is, or rounded to bf16.
+inline Product matmul_element(DType weights, const std::byte* row, std::span<const float> x, double bias = 0, bool bf16_activations = false) {
   std::vector<float> w(x.size());
   dequantise_row(weights, row, static_cast<index_t>(x.size()), w.data());
   std::vector<double> values(x.begin(), x.end());
   if (is_quantised(weights)) values = quantised_values(x);
+  if (bf16_activations)
+    for (double& v : values) v = to_float(to_bf16(static_cast<float>(v)));
   Product out{bias, std::fabs(bias)};
   for (std::size_t k = 0; k < x.size(); ++k) {
     out.value += values[k] * static_cast<double>(w[k]);

@@ -1,5 +1,5 @@
 #pragma once
-// AVX-512 with VNNI and BF16: so far the kernels of avx512_vnni.
+// AVX-512 with VNNI and BF16: the kernels of avx512_vnni, and dot products of bf16 where a caller asks for bf16 activations.
 
 #include "headwise/kernels/targets/avx512_vnni.hpp"
 
