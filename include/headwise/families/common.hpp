@@ -8,6 +8,7 @@
 
 #include "headwise/io/hf_config.hpp"
 #include "headwise/io/weight_source.hpp"
+#include "headwise/kernels/activation.hpp"
 #include "headwise/mixers/attention/rotary.hpp"
 
 namespace hw::families {
@@ -30,6 +31,14 @@ inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t 
     if (std::find(known.begin(), known.end(), type) == known.end())
       c.fail(concat("layer_types: a layer type that this family has not: ", quoted(type)));
   return types;
+}
+
+/// The activation. Errors: an unknown name; null, which is no way to ask for the default.
+inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std::string_view fallback) {
+  if (const auto name = c.find(keys)) return parse_activation(name->as<std::string>());
+  for (const std::string_view key : keys.all())
+    if (const auto value = c.json().find(key)) value->fail_expected("the name of an activation");
+  return parse_activation(fallback);
 }
 
 /// The class that saved the checkpoint ("BertForMaskedLM"), or "".

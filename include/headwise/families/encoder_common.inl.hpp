@@ -21,7 +21,7 @@ HEADWISE_INLINE void EncoderParts::factorise(index_t size) {
 HEADWISE_INLINE EncoderParts read_encoder(const HfConfig& c, const WeightSource& source) {
   EncoderParts p;
   const auto d = c.size({"hidden_size", "dim"}), heads = c.size({"num_attention_heads", "n_heads"}), vocab = c.size("vocab_size");
-  const Activation act = parse_activation(c.get_or<std::string>({"hidden_act", "hidden_activation", "activation"}, "gelu"));
+  const Activation act = read_activation(c, {"hidden_act", "hidden_activation", "activation"}, "gelu");
   p.layers = read_layers(c, {"num_hidden_layers", "n_layers"}, source);
   p.max_positions = c.size("max_position_embeddings");
   p.norm = {d, static_cast<float>(c.positive_or({"layer_norm_eps", "norm_eps"}, 1e-12))};

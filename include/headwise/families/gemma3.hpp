@@ -25,7 +25,7 @@ struct Gemma3 {
     attention.options.scale = static_cast<float>(1.0 / std::sqrt(c.positive_or("query_pre_attn_scalar", 256.0)));
     attention.options.soft_cap = static_cast<float>(c.number_or("attn_logit_softcapping", 0.0));
     const GatedMlp::Config mlp{d, c.size("intermediate_size"),
-                               parse_activation(c.get_or<std::string>({"hidden_activation", "hidden_act"}, "gelu_pytorch_tanh"))};
+                               read_activation(c, {"hidden_activation", "hidden_act"}, "gelu_pytorch_tanh")};
 
     const RotaryConfig global = read_rotary(c, head_dim, "full_attention", 1e6);
     RotaryConfig local = global;
@@ -52,7 +52,7 @@ struct Gemma3 {
     m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
     if (const float cap = static_cast<float>(c.number_or("final_logit_softcapping", 0.0)); cap > 0)
       m.heads[0].stages.push_back(ScaleStage{1.0f, cap});
-    m.max_positions = c.size_or("max_position_embeddings", 0, 0);
+    m.max_positions = c.size_or("max_position_embeddings", 0);
     return m;
   }
 

@@ -28,7 +28,7 @@ struct Gpt2 {
     attention.project = {.hidden_size = d, .num_attention_heads = heads, .num_key_value_heads = heads, .head_dim = head_dim, .bias = true};
     attention.options.output_bias = true;
     const Mlp::Config mlp{d, c.size_or({"n_inner", "intermediate_size"}, 4 * d),
-                          parse_activation(c.get_or<std::string>("activation_function", "gelu_new")), true};
+                          read_activation(c, "activation_function", "gelu_new"), true};
 
     Model::Config m;
     m.embedding = {.vocab_size = vocab, .hidden_size = d, .positions = positions};

@@ -27,7 +27,7 @@ struct Llama {
     attention.project = {.hidden_size = d, .num_attention_heads = heads, .num_key_value_heads = c.size_or("num_key_value_heads", heads),
                          .head_dim = head_dim, .bias = bias, .rotary = rotary};
     attention.options.output_bias = bias;
-    const GatedMlp::Config mlp{d, c.size("intermediate_size"), parse_activation(c.get_or<std::string>("hidden_act", "silu")),
+    const GatedMlp::Config mlp{d, c.size("intermediate_size"), read_activation(c, "hidden_act", "silu"),
                                c.get_or("mlp_bias", false)};
 
     Model::Config m;
@@ -35,7 +35,7 @@ struct Llama {
     m.blocks.assign(read_layers(c, "num_hidden_layers", source), Block::Config{{{norm}, attention}, {{norm}, mlp}});
     m.norm = norm;
     m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    m.max_positions = rotary.scaling == RopeScaling::dynamic ? 0 : c.size_or("max_position_embeddings", 0, 0);
+    m.max_positions = rotary.scaling == RopeScaling::dynamic ? 0 : c.size_or("max_position_embeddings", 0);
     if (rotary.scaling == RopeScaling::dynamic) m.regime = [rotary](index_t total) { return rotary_regime(rotary, total); };
     return m;
   }

@@ -9,14 +9,21 @@
 namespace hw {
 namespace detail {
 
-// eos_token_id is a number or a list of numbers.
-inline void add_ids(const std::optional<Json>& value, std::vector<std::int32_t>& out) {
-  if (!value || value->is_null()) return;
-  if (value->is_array()) {
-    for (const Json& item : value->items()) out.push_back(item.as<std::int32_t>());
-  } else {
-    out.push_back(value->as<std::int32_t>());
-  }
+// bos_token_id, eos_token_id: an id, a list of ids, or none (missing, null, or -1).
+inline std::vector<std::int32_t> read_ids(const Json& config, std::string_view key, index_t vocab) {
+  std::vector<std::int32_t> out;
+  const auto value = config.find(key);
+  if (!value || value->is_null()) return out;
+  const auto add = [&](const Json& id) {
+    const auto number = id.is_integer() ? id.as<std::int64_t>() : std::int64_t{-2};
+    if (number < -1 || number >= vocab) id.fail_expected(concat("an id below the vocabulary size ", vocab));
+    if (number >= 0) out.push_back(static_cast<std::int32_t>(number));
+  };
+  if (value->is_array())
+    for (const Json& id : value->items()) add(id);
+  else
+    add(*value);
+  return out;
 }
 
 inline bool has_chat_template(const std::string& path) {
@@ -48,9 +55,16 @@ HEADWISE_INLINE TextModel load(const std::string& path, const Zoo& zoo, const Lo
     if (parts.tokenizer->eos_id() >= 0) parts.stop_ids.push_back(parts.tokenizer->eos_id());
   }
   if (folder) {
-    // generation_config.json counts where it is; config.json says the same in older checkpoints.
-    const char* file = there("generation_config.json") ? "generation_config.json" : "config.json";
-    detail::add_ids(Json::read(concat(path, "/", file)).find("eos_token_id"), parts.stop_ids);
+    // generation_config.json counts where it is; config.json says the same in older checkpoints. Both must make sense.
+    std::vector<std::int32_t> ends;
+    for (const char* file : {"config.json", "generation_config.json"}) {
+      if (!there(file)) continue;
+      const Json config = Json::read(concat(path, "/", file));
+      const index_t vocab = parts.model->info().vocab_size;
+      detail::read_ids(config, "bos_token_id", vocab);
+      ends = detail::read_ids(config, "eos_token_id", vocab);
+    }
+    parts.stop_ids.insert(parts.stop_ids.end(), ends.begin(), ends.end());
     parts.embedding = SentenceEmbedding::read(path);
   } else if (const auto eot = gguf->find("tokenizer.ggml.eot_token_id")) {
     parts.stop_ids.push_back(eot->as<std::int32_t>());

@@ -29,7 +29,7 @@ class TextModel {
     std::vector<std::int32_t> stop_ids{};            // end of text
     SentenceEmbedding embedding{};                   // pooling and normalisation of embed()
   };
-  /// Errors: no model; a special token outside of the model's vocabulary.
+  /// Errors: no model; tokens of the vocabulary, special tokens or stop ids without a row in the model's embedding.
   explicit TextModel(Parts parts);
 
   const Model& model() const noexcept { return *parts_.model; }
@@ -39,7 +39,7 @@ class TextModel {
   bool has_chat_template() const noexcept { return parts_.chat_template.has_value(); }
   const std::vector<std::int32_t>& stop_ids() const noexcept { return parts_.stop_ids; }
 
-  /// Ids of a prompt, with what the tokenizer puts around a text.
+  /// Ids of a prompt, with what the tokenizer puts around a text. Errors: an added token that the model has no row for.
   std::vector<std::int32_t> encode(std::string_view text) const;
   /// Ids of a conversation by the checkpoint's chat template, ready for the assistant's answer.
   std::vector<std::int32_t> encode_chat(const std::vector<ChatMessage>& messages) const;
@@ -62,6 +62,8 @@ class TextModel {
   std::vector<std::vector<float>> embed(const std::vector<std::string>& texts) const;
 
  private:
+  std::vector<std::int32_t> known(std::vector<std::int32_t> ids) const;  // the same, once each has a row
+
   Parts parts_;
 };
 

@@ -11,6 +11,7 @@ HEADWISE_INLINE TextModel::TextModel(Parts parts) : parts_(std::move(parts)) {
   for (const std::int32_t id : parts_.stop_ids)
     if (id < 0 || id >= vocab) fail("eos_token_id", concat("an id below the vocabulary size ", vocab), std::to_string(id));
   if (!parts_.tokenizer) return;
+  parts_.tokenizer->require_rows(vocab);
   const SpecialTokenIds& special = parts_.tokenizer->special();
   const std::pair<const char*, std::int32_t> ids[] = {{"bos_token", special.bos}, {"eos_token", special.eos}, {"unk_token", special.unk},
                                                       {"sep_token", special.sep}, {"cls_token", special.cls}};
@@ -28,12 +29,20 @@ HEADWISE_INLINE const ChatTemplate& TextModel::chat_template() const {
   return *parts_.chat_template;
 }
 
+HEADWISE_INLINE std::vector<std::int32_t> TextModel::known(std::vector<std::int32_t> ids) const {
+  for (const std::int32_t id : ids)
+    if (id >= model().info().vocab_size)
+      fail(concat("encode: the added token ", quoted(tokenizer().token_of(id))),
+           concat("an id below the model's vocabulary size ", model().info().vocab_size), std::to_string(id));
+  return ids;
+}
+
 HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode(std::string_view text) const {
-  return tokenizer().encode(text, {.offsets = false}).ids;
+  return known(tokenizer().encode(text, {.offsets = false}).ids);
 }
 
 HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode_chat(const std::vector<ChatMessage>& messages) const {
-  return tokenizer().encode(chat_template().render(messages), {.add_special_tokens = false, .offsets = false}).ids;
+  return known(tokenizer().encode(chat_template().render(messages), {.add_special_tokens = false, .offsets = false}).ids);
 }
 
 HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids,
@@ -75,7 +84,7 @@ HEADWISE_INLINE std::vector<float> TextModel::embed(std::string_view text) const
 
 HEADWISE_INLINE std::vector<std::vector<float>> TextModel::embed(const std::vector<std::string>& texts) const {
   std::vector<std::vector<std::int32_t>> ids;
-  for (const std::string& text : texts) ids.push_back(tokenizer().encode(parts_.embedding.prompt + text, {.offsets = false}).ids);
+  for (const std::string& text : texts) ids.push_back(encode(parts_.embedding.prompt + text));
   return parts_.embedding.embed(model(), ids);
 }
 

@@ -70,6 +70,9 @@ class Tokenizer {
 
   /// The largest id + 1: rows that an embedding must have.
   std::int64_t vocab_size() const noexcept;
+  /// Proves that an embedding of `rows` rows has one for every token of the vocabulary and of the template. Added tokens may lie beyond it
+  /// (Gemma 3's text models have one for images, which no plain text becomes). Errors: names the first token that has no row.
+  void require_rows(std::int64_t rows) const;
   const SpecialTokenIds& special() const noexcept;
   std::int32_t bos_id() const noexcept { return special().bos; }
   std::int32_t eos_id() const noexcept { return special().eos; }

@@ -187,6 +187,22 @@ HEADWISE_INLINE bool Tokenizer::has_token(std::int32_t id) const noexcept {
 
 HEADWISE_INLINE bool Tokenizer::is_special(std::int32_t id) const noexcept { return parts_->is_special(id); }
 HEADWISE_INLINE std::int64_t Tokenizer::vocab_size() const noexcept { return parts_->id_limit; }
+
+HEADWISE_INLINE void Tokenizer::require_rows(std::int64_t rows) const {
+  const auto require = [&](std::int64_t id) {
+    if (id >= rows)
+      fail(concat(parts_->origin, ": token ", hw::quoted(token_of(static_cast<std::int32_t>(id)))),
+           concat("an id below ", rows, ", the rows of the model's embedding"), std::to_string(id));
+  };
+  const text::Vocabulary& vocabulary = parts_->vocabulary;
+  for (auto id = rows; id < static_cast<std::int64_t>(vocabulary.id_limit()); ++id)
+    if (vocabulary.contains(id) && parts_->added.find(static_cast<std::int32_t>(id)) == nullptr) require(id);
+  for (const auto* form : {&parts_->post_processor.single, &parts_->post_processor.pair}) {
+    if (!*form) continue;
+    for (const text::TemplatePart& part : **form)
+      for (const std::int32_t id : part.ids) require(id);
+  }
+}
 HEADWISE_INLINE const SpecialTokenIds& Tokenizer::special() const noexcept { return parts_->special; }
 
 struct StreamDecoder::State {
