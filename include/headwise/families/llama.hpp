@@ -44,7 +44,7 @@ struct Llama {
     if (has_gguf_names(source)) {
       WeightMap map = gguf_names(c);
       map.replace("layers.*.attention.q", "blk.*.attn_q").unpermute_rotary(c.size("num_attention_heads"));
-      map.replace("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size("num_key_value_heads"));
+      map.replace("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size_or("num_key_value_heads", c.size("num_attention_heads")));
       return map;
     }
     WeightMap map = decoder_names();
