@@ -127,6 +127,27 @@ TEST_P(EmbeddingTest, RefusesCoordinates) {
   refused({0, 1, 1, 0, std::nanf(""), 4}, "finite coords");
 }
 
+TEST(Embedding, TokenDropout) {
+  const auto hidden = [](std::int32_t mask_id) {
+    Model::Config c;
+    c.embedding = {.vocab_size = 9, .hidden_size = 4, .mask_id = mask_id};
+    const Model model(c, hw::RandomWeights{.seed = 3}, std::make_shared<hw::ThreadPool>(1));
+    const std::vector<std::int32_t> ids{3, 7, 5, 7, 1}, without{2, 4};
+    hw::Output out;
+    model.forward(std::vector<hw::Sequence>{{.ids = ids}, {.ids = without}}, out, {.hidden = true});
+    std::vector<float> all;
+    for (const index_t s : {0, 1})
+      for (index_t t = 0; t < out.hidden(s).rows; ++t) all.insert(all.end(), out.hidden(s).row(t), out.hidden(s).row(t) + 4);
+    return all;
+  };
+  const auto plain = hidden(-1), dropped = hidden(7);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const std::size_t row = i / 4;
+    const double scale = row == 1 || row == 3 ? 0.0 : row < 5 ? 0.88 / (1 - 2.0 / 5) : 0.88;
+    EXPECT_NEAR(static_cast<double>(dropped[i]), scale * static_cast<double>(plain[i]), 1e-6) << "row " << row;
+  }
+}
+
 TEST(Embedding, RefusesAWidthWithoutAProjection) {
   Model::Config c;
   c.embedding = {.vocab_size = 4, .hidden_size = 8, .embedding_size = 6};

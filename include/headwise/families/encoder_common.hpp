@@ -37,13 +37,19 @@ struct EncoderParts {
   void factorise(index_t size);
 };
 
+/// Do the layers have attention, with heads?
+enum class Attends : bool { no, yes };
+
 /// Errors: missing fields; fields that other mechanisms than these would need.
-EncoderParts read_encoder(const HfConfig& c, const WeightSource& source);
+EncoderParts read_encoder(const HfConfig& c, const WeightSource& source, Attends attends = Attends::yes);
 
 BertStack::Config make_encoder(const HfConfig& c, const WeightSource& source, const EncoderParts& parts);
 
 /// BERT's names, and RoBERTa's for the heads. Names in the file may begin with one of `prefixes`.
 WeightMap encoder_names(const HfConfig& c, std::initializer_list<std::string_view> prefixes);
+
+/// q, k and v of every layer as thirds of one tensor.
+void name_fused_qkv(WeightMap& map, std::string_view file);
 
 }  // namespace hw::families
 

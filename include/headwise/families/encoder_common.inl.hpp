@@ -18,9 +18,10 @@ HEADWISE_INLINE void EncoderParts::factorise(index_t size) {
   embedding.projection = Embedding::Projection::rows;
 }
 
-HEADWISE_INLINE EncoderParts read_encoder(const HfConfig& c, const WeightSource& source) {
+HEADWISE_INLINE EncoderParts read_encoder(const HfConfig& c, const WeightSource& source, Attends attends) {
   EncoderParts p;
-  const auto d = c.size({"hidden_size", "dim"}), heads = c.size({"num_attention_heads", "n_heads"}), vocab = c.size("vocab_size");
+  const auto d = c.size({"hidden_size", "dim"}), vocab = c.size("vocab_size");
+  const auto heads = attends == Attends::no ? 1 : c.size({"num_attention_heads", "n_heads"});
   const Activation act = read_activation(c, {"hidden_act", "hidden_activation", "activation"}, "gelu");
   p.layers = read_layers(c, {"num_hidden_layers", "n_layers"}, source);
   p.max_positions = c.size("max_position_embeddings");
@@ -96,6 +97,11 @@ HEADWISE_INLINE WeightMap encoder_names(const HfConfig& c, std::initializer_list
        {"cls.predictions.decoder.**", "lm_head.decoder.**", "cls.predictions.bias", "lm_head.bias", "embeddings.position_ids", "pooler.**"})
     map.ignore(name);
   return map;
+}
+
+HEADWISE_INLINE void name_fused_qkv(WeightMap& map, std::string_view file) {
+  index_t i = 0;
+  for (const char* part : {"q", "k", "v"}) map.rename(concat("layers.*.attention.", part), file).part(i++, 3);
 }
 
 }  // namespace hw::families

@@ -64,6 +64,9 @@ class Embedding {
     Projection projection = Projection::none;  // of E's rows, so that all other tables have hidden_size columns; or of the normed rows
     bool projection_bias = true;
     std::vector<CoordTable> tables{};
+    // Token dropout, as protein models were trained with: E's row of this id is 0, and all others are multiplied by
+    // (1 - 0.15 * 0.8) / (1 - this id's share of the sequence). Below 0: off.                           doi:10.1126/science.ade2574
+    std::int32_t mask_id = -1;
 
     index_t width() const noexcept { return embedding_size > 0 ? embedding_size : hidden_size; }
   };

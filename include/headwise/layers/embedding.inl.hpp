@@ -59,6 +59,15 @@ HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const
       std::copy_n(vectors.row(next_vector++), x.cols, x.row(t));
     }
   }
+  if (config_.mask_id >= 0) {
+    for (const RowRange rows : tokens.sequences) {
+      index_t masked = 0;
+      for (index_t t = rows.begin; t < rows.end; ++t) masked += tokens.id[static_cast<std::size_t>(t)] == config_.mask_id;
+      const float share = static_cast<float>(masked) / static_cast<float>(rows.size()), scale = (1 - 0.15f * 0.8f) / (1 - share);
+      for (index_t t = rows.begin; t < rows.end; ++t)
+        for (float& v : x[t]) v = tokens.id[static_cast<std::size_t>(t)] == config_.mask_id ? 0.0f : v * scale;
+    }
+  }
   const auto norm = [&](View rows) { std::visit([&](const auto& n) { n.forward(rows, rows, f); }, norm_); };
   if (config_.projection == Projection::tokens) projection_->forward(x, stream, f);
   const View sum = config_.projection == Projection::tokens ? stream : x;
