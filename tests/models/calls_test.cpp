@@ -267,4 +267,40 @@ TEST(Compose, WrongSizesAreRefusedWithoutAFile) {
   EXPECT_THROW(build([](auto& c, auto&) { c.heads.push_back(c.heads[0]); }), hw::Error);
 }
 
+// Sizes that do not fit each other are the composer's error: a message with the part's name, no read past a weight.
+TEST(Calls, PartsOfAnotherWidth) {
+  const hw::RmsNorm::Config norm{.size = 64};
+  hw::Attention<>::Config attention;
+  attention.project = {.hidden_size = 64, .num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 16};
+  const toy::Attend::Config layer{{{norm}, attention}, {{norm}, {.hidden_size = 64, .intermediate_size = 96}}};
+  const auto message = [](const toy::Attend::Config& block, const hw::AnyNormConfig& last) -> std::string {
+    hw::Decoder<toy::Attend>::Config config;
+    config.embedding = {.vocab_size = 64, .hidden_size = 64};
+    config.blocks = {block};
+    config.norm = last;
+    config.heads = {{.name = "logits", .stages = {hw::DenseStage{"", 64, false}}}};
+    const hw::Decoder<toy::Attend> model(config, hw::RandomWeights{.seed = 1});
+    StateSet state = model.make_state();
+    try {
+      hw::generate(model, state, {1, 2, 3}, {.max_new_tokens = 1});
+    } catch (const hw::Error& e) {
+      EXPECT_EQ(state.size(), 0);
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message(layer, norm), "no error");
+  auto other = layer;
+  std::get<0>(other).join.pre.size = 32;
+  EXPECT_EQ(message(other, norm), "layers.0.attention.norm: expected rows of 32 values as input, found 64");
+  other = layer;
+  std::get<0>(other).sublayer.project.hidden_size = 32;
+  EXPECT_EQ(message(other, norm), "layers.0.attention.q: expected rows of 32 values as input, found 64");
+  other = layer;
+  std::get<1>(other).sublayer.hidden_size = 96;
+  EXPECT_EQ(message(other, norm), "layers.0.mlp.gate: expected rows of 96 values as input, found 64");
+  EXPECT_EQ(message(layer, hw::RmsNorm::Config{.size = 65}), "norm: expected rows of 65 values as input, found 64");
+  EXPECT_EQ(message(layer, hw::LayerNorm::Config{.size = 8}), "norm: expected rows of 8 values as input, found 64");
+}
+
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// How a family becomes a model. Header-only programs have this through headwise/families/zoo.hpp; a program with a family of its own
-// that links headwise::compiled includes it.
+// How a family becomes a model: what headwise/families/zoo.hpp instantiates for a family of a program's own, and headwise::compiled
+// for the stock ones.
 
 #include <algorithm>
 

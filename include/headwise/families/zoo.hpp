@@ -30,8 +30,7 @@ struct LoadOptions {
 template <class Family>
 std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options);
 
-/// At the end of a stock family's file: against headwise::compiled its instance is in the library. A program's own family includes
-/// headwise/families/build_model.hpp.
+/// At the end of a stock family's file: against headwise::compiled its instance is in the library.
 #if defined(HEADWISE_COMPILED)
 #define HEADWISE_STOCK_FAMILY(Family)                                                                                        \
   extern template std::unique_ptr<Model> build_model<families::Family>(const HfConfig&, std::shared_ptr<const WeightSource>, \
@@ -87,7 +86,8 @@ class Zoo {
 
 }  // namespace hw
 
-#if HEADWISE_DEFINITIONS
 #include "headwise/families/build_model.hpp"
+
+#if HEADWISE_DEFINITIONS
 #include "headwise/families/zoo.inl.hpp"
 #endif

@@ -119,6 +119,13 @@ class Build {
   std::shared_ptr<Shared> shared_;
 };
 
+namespace detail {
+/// Throws when a part is run on rows of another width than it was built for. `where`: the part's scope.
+inline void check_width(std::string_view where, const char* what, index_t found, index_t expected) {
+  if (found != expected) fail(where, concat("rows of ", expected, " values as ", what), std::to_string(found));
+}
+}  // namespace detail
+
 }  // namespace hw
 
 #if HEADWISE_DEFINITIONS

@@ -32,7 +32,11 @@ class Writer {
   void put_span(std::span<const T> values) {
     put_bytes(std::as_bytes(values));
   }
-  void put_bytes(std::span<const std::byte> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  void put_bytes(std::span<const std::byte> bytes) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes_.data() + at, bytes.data(), bytes.size());
+  }
   std::vector<std::byte>& bytes() noexcept { return bytes_; }
 
  private:

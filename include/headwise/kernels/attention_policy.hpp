@@ -23,6 +23,10 @@ namespace hw::kernels {
 /// Both are compiled into the kernel, for every target: write plain loops over rows and 64 keys.
 struct DotScore {};
 
+template <class S>
+concept ScorePolicy = std::same_as<S, DotScore> || requires(const S s, const ScoreTile& tile) { s.tile(tile); } ||
+    requires(const S s, const ScoreTile& tile) { s.modify(tile); };
+
 /// Attention probabilities, online: weights exp(s - max), divided by their sum at the end.     arXiv:1805.02867
 struct Softmax {};
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,7 +33,7 @@ class Linear {
   /// The tensors `weight` and `bias` of this very scope.
   Linear(index_t in, index_t out, bool bias, const Build& b) : Linear(in, {LinearPart{"", out, bias}}, b) {}
 
-  /// Shapes: x (t, in), y (t, out), not aliased.
+  /// Shapes: x (t, in), y (t, out), not aliased. Error: rows of other widths.
   void forward(ConstView x, View y, const Frame& f) const;
 
   index_t in() const noexcept { return in_; }
@@ -51,6 +52,7 @@ class Linear {
   index_t out_ = 0;
   index_t panels_ = 0;
   std::vector<Part> parts_;
+  std::string where_;  // for messages
 };
 
 }  // namespace hw

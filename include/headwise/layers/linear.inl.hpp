@@ -5,7 +5,8 @@
 
 namespace hw {
 
-HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b) : in_(in) {
+HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b)
+    : in_(in), where_(parts.empty() ? std::string() : b.path(parts.front().name)) {
   for (const LinearPart& p : parts) {
     const Build scope = p.name.empty() ? b : b.scope(p.name);
     if (p.out <= 0 || in <= 0) fail(scope.path("weight"), "sizes above 0", shape_string({p.out, in}));
@@ -23,6 +24,8 @@ HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, co
 
 HEADWISE_INLINE void Linear::forward(ConstView x, View y, const Frame& f) const {
   if (x.rows == 0) return;
+  detail::check_width(where_, "input", x.cols, in_);
+  detail::check_width(where_, "output", y.cols, out_);
   const Step& step = f.step;
   const kernels::MatmulKernels& matmul = step.kernels.matmul;
   const ArenaScope scope(step.arena);

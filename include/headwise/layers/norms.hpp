@@ -1,6 +1,7 @@
 #pragma once
 // Normalisation of rows.
 
+#include <string>
 #include <vector>
 
 #include "headwise/flow/build.hpp"
@@ -30,9 +31,11 @@ class RmsNorm {
     float eps = 1e-6f;
   };
 
-  RmsNorm(const Config& c, const Build& b) : eps_(c.eps), weight_(b.vector("weight", c.size)) {}
+  RmsNorm(const Config& c, const Build& b) : eps_(c.eps), weight_(b.vector("weight", c.size)), where_(b.path("")) {}
 
+  /// Error: rows of another width than Config::size.
   void forward(ConstView x, View y, const Frame& f) const {
+    detail::check_width(where_, "input", x.cols, static_cast<index_t>(weight_.size()));
     f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
       f.step.kernels.elementwise.rms_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.data(), eps_, y.row(begin), y.stride);
     });
@@ -41,6 +44,7 @@ class RmsNorm {
  private:
   float eps_;
   std::vector<float> weight_;
+  std::string where_;
 };
 
 /// y = (x - mean(x)) / sqrt(var(x) + eps) * w + b                                LayerNorm, arXiv:1607.06450
@@ -55,9 +59,14 @@ class LayerNorm {
   };
 
   LayerNorm(const Config& c, const Build& b)
-      : eps_(c.eps), weight_(b.vector("weight", c.size)), bias_(c.bias ? b.vector("bias", c.size) : std::vector<float>()) {}
+      : eps_(c.eps),
+        weight_(b.vector("weight", c.size)),
+        bias_(c.bias ? b.vector("bias", c.size) : std::vector<float>()),
+        where_(b.path("")) {}
 
+  /// Error: rows of another width than Config::size.
   void forward(ConstView x, View y, const Frame& f) const {
+    detail::check_width(where_, "input", x.cols, static_cast<index_t>(weight_.size()));
     f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
       f.step.kernels.elementwise.layer_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.data(),
                                             bias_.empty() ? nullptr : bias_.data(), eps_, y.row(begin), y.stride);
@@ -68,6 +77,7 @@ class LayerNorm {
   float eps_;
   std::vector<float> weight_;
   std::vector<float> bias_;
+  std::string where_;
 };
 
 }  // namespace hw
