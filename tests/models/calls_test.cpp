@@ -164,6 +164,56 @@ TEST(Calls, MovedFromStatesAreErrors) {
   model->forward({.ids = x, .state = &a}, out);
 }
 
+// A model that differs in one field of one part computes other numbers from the same weights: its states are foreign.
+TEST(Calls, StatesOfAModelThatDiffersInOneFieldAreRefused) {
+  using Layer = toy::Attend;
+  using Model = hw::Decoder<Layer>;
+  const auto build = [](auto change) {
+    const hw::RmsNorm::Config norm{.size = 64};
+    hw::Attention<>::Config attention;
+    attention.project = {.hidden_size = 64, .num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 16};
+    attention.project.rotary = hw::RotaryConfig{.dims = 16};
+    const Layer::Config layer{{{norm}, attention}, {{norm}, {.hidden_size = 64, .intermediate_size = 96}}};
+    Model::Config c;
+    c.embedding = {.vocab_size = 64, .hidden_size = 64};
+    c.blocks = {layer, layer};
+    c.schedule = {{.block = 0, .state = 0}, {.block = 1, .state = 1}};
+    c.norm = norm;
+    c.heads = {{.name = "logits", .stages = {hw::DenseStage{"", 64, false}}}};
+    auto& second = std::get<0>(c.blocks[1]);
+    change(c, std::get<0>(second), std::get<1>(second));
+    return std::make_unique<Model>(c, hw::RandomWeights{.seed = 7}, std::make_shared<hw::ThreadPool>(1));
+  };
+  const auto model = build([](auto&, auto&, auto&) {});
+  StateSet state = model->make_state();
+  toy::feed(*model, &state, toy::ids(9));
+  const auto saved = state.save();
+  EXPECT_EQ(build([](auto&, auto&, auto&) {})->load_state(saved).size(), 9) << "the same model, built again";
+
+  const auto refuses = [&](const char* field, auto change) {
+    const auto other = build(change);
+    EXPECT_NE(other->info().fingerprint, model->info().fingerprint) << field;
+    EXPECT_THROW(other->load_state(saved), hw::Error) << field;
+    hw::Output out;
+    StateSet foreign = state.fork();
+    const std::vector<std::int32_t> one{1};
+    EXPECT_THROW(other->forward({.ids = one, .state = &foreign}, out), hw::Error) << field;
+  };
+  refuses("window", [](auto&, auto& a, auto&) { a.sublayer.mask.window = 5; });
+  refuses("theta", [](auto&, auto& a, auto&) { a.sublayer.project.rotary->theta = 5e5; });
+  refuses("rope scaling", [](auto&, auto& a, auto&) { a.sublayer.project.rotary->factor = 2; });
+  refuses("scale", [](auto&, auto& a, auto&) { a.sublayer.options.scale = 0.5f; });
+  refuses("soft cap", [](auto&, auto& a, auto&) { a.sublayer.options.soft_cap = 30; });
+  refuses("alibi", [](auto&, auto& a, auto&) { a.sublayer.options.alibi = true; });
+  refuses("eps", [](auto&, auto& a, auto&) { a.join.pre.eps = 1e-3f; });
+  refuses("residual multiplier", [](auto&, auto& a, auto&) { a.join.scale = 0.5f; });
+  refuses("activation", [](auto&, auto&, auto& m) { m.sublayer.activation = hw::Activation::relu; });
+  refuses("embedding scale", [](auto& c, auto&, auto&) { c.embedding.scale = 8; });
+  refuses("schedule", [](auto& c, auto&, auto&) { std::swap(c.schedule[0].block, c.schedule[1].block); });
+  refuses("logit cap", [](auto& c, auto&, auto&) { c.heads[0].stages.push_back(hw::ScaleStage{.cap = 30}); });
+  refuses("positions", [](auto& c, auto&, auto&) { c.max_positions = 100; });
+}
+
 TEST(Calls, StatesOutliveTheirModel) {
   StateSet state = toy::hybrid(1)->make_state();
   StateSet child;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "headwise/core/executor.hpp"
+#include "headwise/flow/fingerprint.hpp"
 #include "headwise/flow/frame.hpp"
 #include "headwise/io/weight_map.hpp"
 #include "headwise/kernels/matmul.hpp"
@@ -68,14 +69,10 @@ class Build {
   bool has(std::string_view name) const { return shared_->random ? false : weights_.has(name); }
 
   /// A vector of `n` floats. Errors: missing, another shape.
-  std::vector<float> vector(std::string_view name, index_t n) const {
-    return shared_->random ? drawn_vector(name, n) : weights_.vector(name, n);
-  }
+  std::vector<float> vector(std::string_view name, index_t n) const;
 
   /// The rows of a (rows, cols) matrix as the file has them. Errors: missing, another shape, not a weight type.
-  MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const {
-    return shared_->random ? drawn_matrix(name, rows, cols) : weights_.matrix(name, rows, cols);
-  }
+  MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const;
 
   /// The same matrix packed for the kernels, in the file's type or the one that the caller asked for. A tensor that several
   /// parts ask for is packed once.
@@ -93,7 +90,8 @@ class Build {
 
   std::string path(std::string_view name) const { return weights_.path(name); }
   const std::vector<MatrixReport>& report() const noexcept { return shared_->report; }
-  std::uint64_t fingerprint() const noexcept { return shared_->fingerprint; }
+  /// Of all weights asked for so far: names, shapes, types, the first row of each matrix, all of each vector.
+  const Fingerprint& fingerprint() const noexcept { return shared_->fingerprint; }
   const kernels::Table& kernels() const noexcept { return shared_->kernels; }
 
  private:
@@ -106,7 +104,7 @@ class Build {
     int slots = 1;
     std::vector<StepStream> step_streams;
     std::vector<MatrixReport> report;
-    std::uint64_t fingerprint = 0;
+    Fingerprint fingerprint;
     index_t bytes_done = 0;
     std::optional<RandomWeights> random;
   };

@@ -11,7 +11,7 @@ namespace hw {
 
 HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(std::move(weights),
-            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, 0xcbf29ce484222325u, 0, {}})) {}
+            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, 0, {}})) {}
 
 HEADWISE_INLINE Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(Weights(WeightBuffer("random weights").finish()), kernels, executor, std::move(options)) {
@@ -59,6 +59,25 @@ HEADWISE_INLINE MatrixSource Build::drawn_matrix(std::string_view name, index_t 
   return out;
 }
 
+HEADWISE_INLINE std::vector<float> Build::vector(std::string_view name, index_t n) const {
+  auto out = shared_->random ? drawn_vector(name, n) : weights_.vector(name, n);
+  shared_->fingerprint.add(path(name));
+  shared_->fingerprint.add(out);
+  return out;
+}
+
+HEADWISE_INLINE MatrixSource Build::matrix(std::string_view name, index_t rows, index_t cols) const {
+  auto out = shared_->random ? drawn_matrix(name, rows, cols) : weights_.matrix(name, rows, cols);
+  Fingerprint& fingerprint = shared_->fingerprint;
+  fingerprint.add(path(name));
+  for (const index_t n : {rows, cols, static_cast<index_t>(out.type)}) fingerprint.add(n);
+  if (!out.pieces.empty()) {
+    const auto* row = reinterpret_cast<const char*>(out.pieces.front().data);
+    fingerprint.add(std::string_view(row, std::min<std::size_t>(static_cast<std::size_t>(out.row_bytes()), 4096)));
+  }
+  return out;
+}
+
 HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
   Shared& shared = *shared_;
   const MatrixSource source = matrix(name, rows, cols);
@@ -76,17 +95,9 @@ HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_v
   });
   source.release();
 
-  // A fingerprint of the model: every matrix's place, shape, type and first bytes.
-  const auto mix = [&](std::uint64_t v) { shared.fingerprint = (shared.fingerprint ^ v) * 0x100000001b3u; };
-  for (const char c : weights_.path(name)) mix(static_cast<unsigned char>(c));
-  for (const index_t v : {rows, cols, static_cast<index_t>(converted.type), static_cast<index_t>(activations(converted.type)),
-                          static_cast<index_t>(shared.kernels.target)})
-    mix(static_cast<std::uint64_t>(v));
-  for (index_t i = 0; i + 8 <= std::min<index_t>(bytes, 4096); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, out->bytes.data() + i, 8);
-    mix(word);
-  }
+  shared.fingerprint.add(converted.type);
+  shared.fingerprint.add(activations(converted.type));
+  shared.fingerprint.add(shared.kernels.target);
   shared.report.push_back({weights_.path(name), rows, cols, file_type, converted.type, static_cast<std::size_t>(bytes)});
   shared.packed.emplace(source.key, out);
   if (shared.options.progress) {

@@ -137,7 +137,9 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   info_.max_positions = config_.max_positions;
   info_.couples = couples;
   info_.length_dependent = static_cast<bool>(config_.regime);
-  info_.fingerprint = b.fingerprint();
+  Fingerprint fingerprint = b.fingerprint();
+  fingerprint.add(config_);
+  info_.fingerprint = fingerprint.value();
   info_.matrices = b.report();
   for (const Head& head : heads_) info_.outputs.push_back(head.name());
 }
