@@ -30,7 +30,7 @@ std::vector<std::int32_t> make_ids(hw::index_t count, hw::index_t vocab, int see
 
 int main(int argc, char** argv) {
   CLI::App app{"Times a model"};
-  std::string path, weights;
+  std::string path, weights, kv = "f32";
   bool bf16_activations = false;
   hw::index_t prompt = 512, generate = 64, length = 128, batch = 1;
   int threads = 0, repeat = 3;
@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch", batch, "sequences side by side");
   app.add_option("--repeat", repeat, "the best of so many runs counts");
   app.add_option("--weights", weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_option("--kv", kv, "keep keys and values as f32, f16, bf16 or q8_0");
   app.add_flag("--bf16-activations", bf16_activations, "round what meets bf16 weights, too");
   app.add_flag("--json", json, "(the output is always one JSON line)");
   CLI11_PARSE(app, argc, argv);
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
     options.threads = threads;
     if (!weights.empty()) options.weights = hw::quantise_target(weights, "--weights");
     options.bf16_activations = bf16_activations;
+    options.kv = hw::quantise_target(kv, "--kv");
     const double start = now();
     const auto model = hw::stock_zoo().load(path, options);
     const double load_s = now() - start;

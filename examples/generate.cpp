@@ -13,7 +13,7 @@
 namespace {
 
 struct Arguments {
-  std::string model, prompt, ids, question, weights;
+  std::string model, prompt, ids, question, weights, kv = "f32";
   int threads = 0;
   bool ignore_eos = false, score = false, json = false, explain = false, bf16_activations = false;
   hw::GenerateOptions options;
@@ -25,6 +25,7 @@ int run(Arguments a) {
   load.progress = program::progress_bar("loading");
   if (!a.weights.empty()) load.weights = hw::quantise_target(a.weights, "--weights");
   load.bf16_activations = a.bf16_activations;
+  load.kv = hw::quantise_target(a.kv, "--kv");
   const auto start = std::chrono::steady_clock::now();
   const hw::TextModel model = hw::load(a.model, load);
   const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", s.seed, "of the random numbers");
   app.add_option("--stop", a.options.stop_strings, "the text ends before this");
   app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_option("--kv", a.kv, "keep keys and values as f32, f16, bf16 or q8_0");
   app.add_flag("--bf16-activations", a.bf16_activations, "round what meets bf16 weights, too: quicker on CPUs that multiply bf16");
   app.add_flag("--ignore-eos", a.ignore_eos, "go on past the end of text");
   app.add_flag("--score", a.score, "the mean negative log likelihood of the input, no continuation");

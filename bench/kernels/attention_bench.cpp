@@ -45,13 +45,14 @@ Options parse(int argc, char** argv) {
 }
 
 // Compares some rows with the oracle; a benchmark of wrong numbers is worth nothing.
-void check(const Attend& a, const ref::KeysValues& kv) {
+void check(const Attend& a, const ref::KeysValues& kv, DType type = DType::f32) {
+  const double tolerance = type == DType::f32 ? 1e-5 : type == DType::f16 ? 1e-3 : 2e-2;  // smaller types are rounded
   for (const index_t token : {index_t{0}, a.tokens / 2, a.tokens - 1}) {
     for (index_t h = 0; h < a.heads; ++h) {
       const std::vector<double> expected = ref::attend(a, kv, token, h);
       for (index_t j = 0; j < a.layout.value_dim; ++j) {
         const float found = a.out[token * a.out_token_stride + h * a.out_head_stride + j];
-        if (std::fabs(found - expected[static_cast<std::size_t>(j)]) > 1e-5)
+        if (std::fabs(found - expected[static_cast<std::size_t>(j)]) > tolerance)
           fail("attention_bench", concat(expected[static_cast<std::size_t>(j)]), concat(found, " at token ", token, " head ", h));
       }
     }
@@ -114,27 +115,28 @@ void prefill(const AttentionKernels& kernels, Target target, const Case& c, doub
               static_cast<long long>(c.dim), s * 1e6, flops / 1e9, 100 * flops / peak);
 }
 
-void decode(const AttentionKernels& kernels, Target target, index_t entries, index_t heads, index_t dim, bool from_memory, double seconds,
-            double bandwidth) {
-  const double bytes = static_cast<double>(entries * dim * 8);
+void decode(const AttentionKernels& kernels, Target target, DType type, index_t entries, index_t heads, index_t dim, bool from_memory,
+            double seconds, double bandwidth) {
+  const KvLayout layout{1, dim, dim, type};
+  const double bytes = static_cast<double>(entries / kKeyBlock * layout.bytes());
   const index_t copies = from_memory ? static_cast<index_t>(256e6 / bytes) + 1 : 1;
   std::vector<std::unique_ptr<Problem>> problems;
   std::vector<Attend> calls;
   for (index_t i = 0; i < copies; ++i) {
-    problems.push_back(std::make_unique<Problem>(Shape{entries, 1, heads, 1, dim, dim}, kernels, 1));
+    problems.push_back(std::make_unique<Problem>(Shape{entries, 1, heads, 1, dim, dim}, kernels, 1, 1.0f, type));
     Problem& p = *problems.back();
     if (i > 0) p.k = {}, p.v = {};
     calls.push_back(p.call());
   }
   kernels.attend(calls[0], problems[0]->scratch.data());
-  check(calls[0], problems[0]->plain());
+  check(calls[0], problems[0]->plain(), type);
   const auto [all, peak] = least(target, seconds, [&] {
     for (index_t i = 0; i < copies; ++i) kernels.attend(calls[static_cast<std::size_t>(i)], problems[0]->scratch.data());
   });
   const double s = all / static_cast<double>(copies);
   const double flops = static_cast<double>(entries * heads) * 4.0 * static_cast<double>(dim) / s;
-  std::printf("  %-28s 1 x %lld heads, %5lld entries, k %3lld: %7.1f us, %6.1f GB/s (%5.1f %% of reading memory), %5.1f %% of f32 peak\n",
-              from_memory ? "decode from memory" : "decode from cache", static_cast<long long>(heads), static_cast<long long>(entries),
+  std::printf("  %-28s %-4s 1 x %lld heads, %5lld entries, k %3lld: %7.1f us, %6.1f GB/s (%5.1f %% of reading memory), %5.1f %% of f32 peak\n",
+              from_memory ? "decode from memory" : "decode from cache", name_of(type).data(), static_cast<long long>(heads), static_cast<long long>(entries),
               static_cast<long long>(dim), s * 1e6, bytes / s / 1e9, 100 * bytes / s / bandwidth, 100 * flops / peak);
 }
 
@@ -156,9 +158,9 @@ void run(const Options& options) {
   std::printf("target %s, one thread, reading memory %.1f GB/s\n", std::string(name_of(target)).c_str(), bandwidth / 1e9);
   for (const Case& c : cases) prefill(kernels, target, c, options.seconds);
   for (const bool from_memory : {false, true})
-    for (const index_t dim : {64, 128})
+    for (const auto& [dim, type] : {std::pair{64, DType::f32}, {128, DType::f32}, {64, DType::f16}, {128, DType::f16}, {128, DType::q8_0}})
       for (const index_t heads : {1, 3, 8})
-        decode(kernels, target, from_memory ? 4096 : 512, heads, dim, from_memory, options.seconds, bandwidth);
+        decode(kernels, target, type, from_memory ? 4096 : 512, heads, index_t{dim}, from_memory, options.seconds, bandwidth);
 }
 
 }  // namespace

@@ -19,11 +19,12 @@ struct Shape {
 };
 
 struct Problem {
-  Problem(const Shape& shape, const AttentionKernels& kernels, unsigned seed = 1, float spread = 1.0f) : shape(shape), kernels(kernels) {
+  Problem(const Shape& shape, const AttentionKernels& kernels, unsigned seed = 1, float spread = 1.0f, DType type = DType::f32)
+      : shape(shape), kernels(kernels) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0.0f, spread);
     const index_t heads = shape.heads * shape.kv_heads;
-    layout = {shape.kv_heads, shape.key_dim, shape.value_dim, DType::f32};
+    layout = {shape.kv_heads, shape.key_dim, shape.value_dim, type};
     q.resize(static_cast<std::size_t>(shape.tokens * heads * shape.key_dim));
     k.resize(static_cast<std::size_t>(shape.entries * shape.kv_heads * shape.key_dim));
     v.resize(static_cast<std::size_t>(shape.entries * shape.kv_heads * shape.value_dim));

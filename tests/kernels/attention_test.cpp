@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "headwise/core/half.hpp"
 #include "tests/kernels/attention_cases.hpp"
 
 namespace {
@@ -292,6 +293,54 @@ TEST_P(Attention, TokensAloneHaveTheBitsOfTheWhole) {
         ASSERT_EQ(std::memcmp(p.out.data(), whole.data(), whole.size() * 4), 0) << describe(shape) << " heads by " << heads;
       }
     }
+  }
+}
+
+// The numbers of one entry as a type below f32 keeps them.
+void round_as(DType type, std::span<float> x) {
+  if (type == DType::q8_0) {
+    float most = 0;
+    for (const float v : x) most = std::max(most, std::fabs(v));
+    const float scale = most / 127.0f, inverse = 127.0f / most;
+    for (float& v : x) v = std::nearbyint(v * inverse) * scale;
+  } else {
+    for (float& v : x) v = type == DType::f16 ? to_float(to_f16(v)) : to_float(to_bf16(v));
+  }
+}
+
+// Smaller types are f32 attention over rounded keys and values, bit for bit, however the entries came into the pages.
+TEST_P(Attention, SmallerTypesAreF32OverRoundedEntries) {
+  for (const DType type : {DType::f16, DType::bf16, DType::q8_0})
+    for (const Shape& shape : kShapes) {
+      Problem small(shape, kernels, 5, 1.0f, type), rounded(shape, kernels, 5);
+      for (std::size_t i = 0; i < rounded.k.size(); i += static_cast<std::size_t>(shape.key_dim))
+        round_as(type, std::span(rounded.k).subspan(i, static_cast<std::size_t>(shape.key_dim)));
+      for (std::size_t i = 0; i < rounded.v.size(); i += static_cast<std::size_t>(shape.value_dim))
+        round_as(type, std::span(rounded.v).subspan(i, static_cast<std::size_t>(shape.value_dim)));
+      rounded.append(0, shape.entries);
+      for (index_t g = 0; g < shape.kv_heads; ++g) {
+        kernels.attend(small.call(g), small.scratch.data());
+        kernels.attend(rounded.call(g), rounded.scratch.data());
+      }
+      ASSERT_EQ(std::memcmp(small.out.data(), rounded.out.data(), small.out.size() * 4), 0) << name_of(type) << " " << describe(shape);
+
+      std::memset(small.memory.data(), 0, static_cast<std::size_t>(small.memory.size()));
+      for (index_t i = 0; i < shape.entries; i += 3) small.append(i, std::min(i + 3, shape.entries));
+      for (index_t g = 0; g < shape.kv_heads; ++g) kernels.attend(small.call(g), small.scratch.data());
+      ASSERT_EQ(std::memcmp(small.out.data(), rounded.out.data(), small.out.size() * 4), 0) << name_of(type) << " by threes";
+    }
+}
+
+TEST_P(Attention, BadEntriesOfSmallerTypesStayWithThoseWhoSeeThem) {
+  for (const DType type : {DType::f16, DType::bf16, DType::q8_0}) {
+    const Shape shape{100, 100, 1, 1, 16, 16};
+    Problem clean(shape, kernels, 1, 1.0f, type), bad(shape, kernels, 1, 1.0f, type);
+    bad.k[70 * 16 + 3] = kNan, bad.v[80 * 16 + 5] = kInf;
+    bad.append(64, 100);
+    kernels.attend(clean.call(), clean.scratch.data());
+    kernels.attend(bad.call(), bad.scratch.data());
+    EXPECT_EQ(std::memcmp(bad.out.data(), clean.out.data(), 70 * 16 * 4), 0) << name_of(type);
+    EXPECT_TRUE(std::isnan(bad.out[75 * 16])) << name_of(type);
   }
 }
 

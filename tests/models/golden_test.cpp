@@ -77,7 +77,27 @@ TEST(Bf16, ActivationsAreNearAndKeepTheLaws) {
     }
 }
 
-TEST(GoldenCases, AreAllThere) { EXPECT_GE(cases().size(), 54u); }
+// Smaller keys and values: near the recorded values, and every law bit for bit, with and without a state.
+TEST(KeysAndValues, OfSmallerTypesAreNearAndKeepTheLaws) {
+  for (const hw::DType type : {hw::DType::f16, hw::DType::bf16, hw::DType::q8_0})
+    for (const std::string name : {"llama", "gpt2", "gemma3-text"}) {
+      golden::Case c(kCases + name);
+      c.tolerance = type == hw::DType::f16 ? 0.01 : type == hw::DType::bf16 ? 0.1 : 0.3;
+      c.greedy_margin = c.tolerance;
+      const golden::Report report = golden::check(c, [&](int threads) {
+        hw::LoadOptions options;
+        options.threads = threads;
+        options.kv = type;
+        return hw::stock_zoo().load(kCases + name, options);
+      });
+      for (const std::string& why : report.failures) ADD_FAILURE() << name << " " << hw::name_of(type) << ": " << why;
+      EXPECT_GT(report.max_error, 1e-5) << "f32 was kept";
+    }
+  hw::LoadOptions options;
+  options.kv = hw::DType::q4_0;
+  EXPECT_THROW(hw::stock_zoo().load(kCases + "llama", options), hw::Error);
+}
+
 
 // ---- the second door
 

@@ -21,6 +21,7 @@ std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const
   BuildOptions build_options;
   build_options.weights = options.weights;
   build_options.bf16_activations = options.bf16_activations;
+  build_options.kv = options.kv;
   if (options.progress) {
     index_t bytes = 0;
     for (const RawTensor& t : source->tensors()) bytes += static_cast<index_t>(t.bytes.size());

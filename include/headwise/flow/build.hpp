@@ -45,6 +45,8 @@ struct BuildOptions {
   std::optional<DType> weights{};
   /// Round what meets bf16 weights to bf16, too: the quickest form on CPUs with dot products of bf16, at less precision.
   bool bf16_activations = false;
+  /// How attention's states keep keys and values: f32, f16, bf16 or q8_0 (kernels::KvLayout).
+  DType kv = DType::f32;
   /// Called after each matrix with the bytes of the file packed so far.
   std::function<void(index_t)> progress{};
 };
@@ -80,6 +82,9 @@ class Build {
 
   /// What matrices of this type are multiplied with.
   kernels::Activations activations(DType weights) const { return kernels::activations_for(weights, shared_->options.bf16_activations); }
+
+  /// How keys and values are kept.
+  DType kv() const noexcept { return shared_->options.kv; }
 
   /// The number of the stream called `name` (the same name gives the same number in the whole model); 0 is the residual stream.
   Slot slot(std::string_view name) const;

@@ -11,7 +11,9 @@ namespace hw {
 
 HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(std::move(weights),
-            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, 0, {}})) {}
+            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, 0, {}})) {
+  if (!kernels::is_kv_type(kv())) fail("keys and values", "f32, f16, bf16 or q8_0", name_of(kv()));
+}
 
 HEADWISE_INLINE Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(Weights(WeightBuffer("random weights").finish()), kernels, executor, std::move(options)) {

@@ -15,17 +15,26 @@ namespace hw::kernels {
 inline constexpr index_t kKeyBlock = 64;      // entries of a page
 inline constexpr index_t kKeySegment = 1024;  // entries that share a running maximum
 
+/// Can keys and values be stored as this type?
+constexpr bool is_kv_type(DType type) noexcept {
+  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || type == DType::q8_0;
+}
+
 /// A page holds 64 entries of one sequence: for each KV head K transposed (key_dim, 64), then V (64, value_stride()). Slots that hold
-/// no entry yet, and the columns behind value_dim, hold zeros: allocate pages zeroed.
+/// no entry yet, and the columns behind value_dim, hold zeros: allocate pages zeroed. Types below f32 round to nearest even; they are
+/// widened, exactly, a block at a time, and then calculated with like f32. q8_0: x = scale q with q = round(x / scale) in int8 and
+/// scale = max |x| / 127 over the key_dim (value_dim) numbers of an entry; 64 scales as floats lie before the numbers.
 struct KvLayout {
   index_t heads = 0;
   index_t key_dim = 0;
   index_t value_dim = 0;
-  DType type = DType::f32;  // the only one so far
+  DType type = DType::f32;  // is_kv_type
 
   constexpr index_t value_stride() const noexcept { return (value_dim + 15) / 16 * 16; }
-  constexpr index_t keys_bytes() const noexcept { return key_dim * kKeyBlock * block_size(type).bytes; }
-  constexpr index_t values_bytes() const noexcept { return value_stride() * kKeyBlock * block_size(type).bytes; }
+  constexpr index_t element_bytes() const noexcept { return type == DType::f32 ? 4 : type == DType::q8_0 ? 1 : 2; }
+  constexpr index_t scales_bytes() const noexcept { return type == DType::q8_0 ? kKeyBlock * 4 : 0; }
+  constexpr index_t keys_bytes() const noexcept { return scales_bytes() + key_dim * kKeyBlock * element_bytes(); }
+  constexpr index_t values_bytes() const noexcept { return scales_bytes() + value_stride() * kKeyBlock * element_bytes(); }
   constexpr index_t key_offset(index_t head) const noexcept { return head * (keys_bytes() + values_bytes()); }
   constexpr index_t value_offset(index_t head) const noexcept { return key_offset(head) + keys_bytes(); }
   /// Of one page; a multiple of 64. Pages are aligned to 64 bytes.
@@ -96,7 +105,8 @@ struct Attend {
 
 /// Floats of scratch that a call needs, aligned to 64 bytes.
 constexpr index_t attend_scratch(const KvLayout& layout) noexcept {
-  return 64 * (layout.key_dim + 2 * layout.value_stride() + 16) + 2 * 8 * kKeyBlock + layout.value_stride() + 64;
+  const index_t block = layout.type == DType::f32 ? 0 : kKeyBlock * (layout.key_dim + layout.value_stride());
+  return 64 * (layout.key_dim + 2 * layout.value_stride() + 16) + 2 * 8 * kKeyBlock + 8 * layout.value_stride() + 64 + block;
 }
 
 /// Floats of one row's partial result of one segment.

@@ -1,4 +1,4 @@
-// Attention over blocks and segments; included once for each target, after attention_tile.inc.hpp.
+// Attention over blocks and segments; included once for each target, after attention_tile.inc.hpp and attention_page.inc.hpp.
 
 inline constexpr index_t kGroupRows = 64;  // rows that share a pass over the blocks
 
@@ -11,7 +11,8 @@ struct Group {
   float* out;       // (64, value_stride) of the running segment, not yet divided
   float* total;     // of the segments before it
   float* sums;      // (64, kLanes)
-  float* scores;    // (8, 64)
+  float* scores;  // (8, 64)
+  float* block;   // keys and values of the block at hand, where they are not stored as floats
   float max[kGroupRows], total_max[kGroupRows], total_sum[kGroupRows], sum[kGroupRows];
   QueryRow row[kGroupRows];
 };
@@ -40,6 +41,7 @@ HEADWISE_KERNEL void start_group(const Attend& a, index_t first, index_t rows, f
   g.total = g.out + kGroupRows * stride;
   g.sums = g.total + kGroupRows * stride;
   g.scores = g.sums + kGroupRows * 16;
+  g.block = g.scores + kTileRows * kKeyBlock;
   g.seen = {};
   for (index_t i = 0; i < rows; ++i) {
     g.row[i] = query_row(a, (first + i) / a.heads, (first + i) % a.heads);
@@ -58,9 +60,17 @@ HEADWISE_KERNEL void start_group(const Attend& a, index_t first, index_t rows, f
 
 HEADWISE_HOT Block block_of(const Attend& a, index_t number, index_t kv_head) {
   const std::byte* page = a.pages[number - a.first_block];
-  if (page == nullptr) return {number, nullptr, nullptr};  // no row sees it
+  if (page == nullptr || a.layout.type != DType::f32) return {number, nullptr, nullptr};  // no row sees it; to be widened
   return {number, reinterpret_cast<const float*>(page + a.layout.key_offset(kv_head)),
           reinterpret_cast<const float*>(page + a.layout.value_offset(kv_head))};
+}
+
+// The floats of a block that a row sees; `next`: the page to fetch meanwhile, or null.
+HEADWISE_HOT void widen_block(const Attend& a, index_t kv_head, Block& block, const std::byte* next, float* scratch) {
+  if (block.keys != nullptr) return;
+  widen_page(a.layout, a.pages[block.number - a.first_block], kv_head, next, scratch);
+  block.keys = scratch;
+  block.values = scratch + a.layout.key_dim * kKeyBlock;
 }
 
 // ---- one segment ----
@@ -128,6 +138,7 @@ HEADWISE_KERNEL void run_segment(const Attend& a, const Score& score, const Norm
         t.some |= mask;
       }
       if (t.some != 0) {  // a row that sees nothing here would add zeros: leaving out the tile changes no bit
+        widen_block(a, a.kv_head, block, next, g.block);
         switch (tile) {
           case 1: step<1>(a, score, normaliser, g, i, t, block); break;
           case 2: step<2>(a, score, normaliser, g, i, t, block); break;
@@ -289,7 +300,7 @@ template <class Score, class Normaliser>
 HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score& score, const Normaliser& normaliser, float* rows,
                                  float* scratch) {
   const index_t stride = a.layout.value_stride();
-  float *q = scratch, *scores = q + kTileRows * a.layout.key_dim, *out = scores + kTileRows * kKeyBlock;
+  float *q = scratch, *scores = q + kTileRows * a.layout.key_dim, *out = scores + kTileRows * kKeyBlock, *wide = out + kTileRows * stride;
   for (index_t token = 0; token < a.tokens; ++token) {
     const EntryRange range = a.visible[token];
     const index_t begin = range.begin / kKeyBlock, end = range.begin < range.end ? (range.end + kKeyBlock - 1) / kKeyBlock : begin;
@@ -316,7 +327,8 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
             for (int r = 0; r < t.count; ++r) std::fill_n(part + r * view.count, kKeyBlock, -std::numeric_limits<float>::infinity());
             continue;
           }
-          const Block block = block_of(a, b, a.kv_head + kv_head);
+          Block block = block_of(a, b, a.kv_head + kv_head);
+          widen_block(a, a.kv_head + kv_head, block, nullptr, wide);
           if (pass == 1) {
             for (int r = 0; r < t.count; ++r) weigh_visible(part + r * view.count, mask, block.values, stride, out + r * stride);
             continue;
@@ -337,42 +349,6 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
         head += t.count;
       }
     }
-  }
-}
-
-// ---- writing entries ----
-
-// out (cols, 64) from column `slot` on = the transposed of x (rows, cols): squares of kLanes by zipping halves log2(kLanes) times.
-HEADWISE_HOT void transpose_into(const float* x, index_t x_stride, index_t rows, index_t cols, float* out) {
-  index_t i = 0;
-  for (; i + kLanes <= rows; i += kLanes) {
-    for (index_t j = 0; j < cols; j += kLanes) {
-      const int n = static_cast<int>(cols - j < kLanes ? cols - j : kLanes);
-      Vf a[kLanes], b[kLanes];
-      HEADWISE_UNROLL
-      for (int r = 0; r < kLanes; ++r) a[r] = load(x + (i + r) * x_stride + j, n);
-      HEADWISE_UNROLL
-      for (int round = 1; round < kLanes; round *= 2) {
-        HEADWISE_UNROLL
-        for (int r = 0; r < kLanes / 2; ++r) zip(a[r], a[r + kLanes / 2], b[2 * r], b[2 * r + 1]);
-        HEADWISE_UNROLL
-        for (int r = 0; r < kLanes; ++r) a[r] = b[r];
-      }
-      for (int r = 0; r < n; ++r) store(out + (j + r) * kKeyBlock + i, a[r]);
-    }
-  }
-  for (; i < rows; ++i)
-    for (index_t j = 0; j < cols; ++j) out[j * kKeyBlock + i] = x[i * x_stride + j];
-}
-
-HEADWISE_KERNEL void append(const KvLayout& layout, std::byte* page, index_t slot, index_t n, const float* k, index_t k_stride,
-                            const float* v, index_t v_stride) {
-  for (index_t h = 0; h < layout.heads; ++h) {
-    transpose_into(k + h * layout.key_dim, k_stride, n, layout.key_dim, reinterpret_cast<float*>(page + layout.key_offset(h)) + slot);
-    float* values = reinterpret_cast<float*>(page + layout.value_offset(h)) + slot * layout.value_stride();
-    for (index_t i = 0; i < n; ++i)
-      std::memcpy(values + i * layout.value_stride(), v + i * v_stride + h * layout.value_dim,
-                  static_cast<std::size_t>(layout.value_dim) * sizeof(float));
   }
 }
 

@@ -90,17 +90,19 @@ class Attention {
         normaliser_(c.normaliser),
         project_(c.project, b),
         output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
+    layout_ = project_.layout();
+    layout_.type = b.kv();
     if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
     if (options_.alibi) alibi_ = detail::alibi_slopes(project_.heads());
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
   }
 
-  State make_state() const { return KvState(project_.layout()); }
+  State make_state() const { return KvState(layout_); }
 
   void forward(In in, View delta, const States<State>& states) const {
     const Frame& f = in.frame;
     const TokenSet& tokens = f.tokens();
-    const kernels::KvLayout layout = project_.layout();
+    const kernels::KvLayout& layout = layout_;
     Arena& arena = f.step.arena;
 
     Qkv qkv;
@@ -153,6 +155,7 @@ class Attention {
   S score_;
   N normaliser_;
   P project_;
+  kernels::KvLayout layout_;
   Linear output_;
   std::vector<float> alibi_, sinks_;
 };
