@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", threads, "0: all");
   app.add_option("--batch", batch, "sequences side by side");
   app.add_option("--repeat", repeat, "the best of so many runs counts");
-  app.add_option("--weights", weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_option("--weights", weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");
   app.add_option("--kv", kv, "keep keys and values as f32, f16, bf16 or q8_0");
   app.add_flag("--bf16-activations", bf16_activations, "round what meets bf16 weights, too");
   app.add_flag("--json", json, "(the output is always one JSON line)");

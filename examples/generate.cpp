@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
   app.add_option("--presence-penalty", s.presence_penalty, "0: off");
   app.add_option("--seed", s.seed, "of the random numbers");
   app.add_option("--stop", a.options.stop_strings, "the text ends before this");
-  app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0 or q4_0");
+  app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");
   app.add_option("--kv", a.kv, "keep keys and values as f32, f16, bf16 or q8_0");
   app.add_flag("--bf16-activations", a.bf16_activations, "round what meets bf16 weights, too: quicker on CPUs that multiply bf16");
   app.add_flag("--ignore-eos", a.ignore_eos, "go on past the end of text");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 #include "headwise/core/half.hpp"
 #include "headwise/io/convert.hpp"
@@ -80,20 +81,55 @@ INSTANTIATE_TEST_SUITE_P(All, QuantiseType, testing::Values(DType::f16, DType::b
                          [](const auto& info) { return std::string(hw::name_of(info.param)); });
 
 TEST(Quantise, KeepsNotANumberVisible) {
-  for (const DType type : {DType::q8_0, DType::q4_0}) {
-    std::vector<float> values(32, 1.0f);
+  for (const DType type : {DType::q8_0, DType::q4_0, DType::q4_k}) {
+    const index_t n = hw::block_size(type).elements;
+    std::vector<float> values(static_cast<std::size_t>(n), 1.0f);
     values[3] = NAN;
-    std::byte block[34];
-    hw::quantise_row(type, values.data(), 32, block);
-    hw::ref::dequantise_row(type, block, 32, values.data());
+    std::byte block[144];
+    hw::quantise_row(type, values.data(), n, block);
+    hw::ref::dequantise_row(type, block, n, values.data());
     EXPECT_TRUE(std::isnan(values[3])) << hw::name_of(type);
   }
+}
+
+double mean_square_error(DType type, const std::vector<float>& values) {
+  std::vector<std::byte> bytes(values.size() / static_cast<std::size_t>(hw::block_size(type).elements) * static_cast<std::size_t>(hw::block_size(type).bytes));
+  std::vector<float> back(values.size());
+  hw::quantise_row(type, values.data(), static_cast<index_t>(values.size()), bytes.data());
+  hw::ref::dequantise_row(type, bytes.data(), static_cast<index_t>(values.size()), back.data());
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) sum += std::pow(static_cast<double>(back[i]) - static_cast<double>(values[i]), 2);
+  return sum / static_cast<double>(values.size());
+}
+
+// Normal numbers of variance 1: 15 steps over their range of about 4.2 leave an error of (4.2 / 15)^2 / 12 = 0.0065 by rounding alone.
+TEST(Quantise, Q4KIsNearerThanQ40) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(64 * 256);
+  for (float& v : values) v = normal(random);
+  const double centred = mean_square_error(DType::q4_k, values);
+  EXPECT_LT(centred, 0.0068);
+  EXPECT_LT(centred, 0.85 * mean_square_error(DType::q4_0, values));
+  for (float& v : values) v = 0.2f * v - 1.0f;  // far from zero, on one side: what the minimum is for
+  EXPECT_LT(mean_square_error(DType::q4_k, values), 0.25 * mean_square_error(DType::q4_0, values));
+}
+
+TEST(Quantise, Q4KKeepsWhatItCanHold) {
+  for (const float scale : {1.0f, 1e-3f, 300.0f}) {
+    std::vector<float> values(256);
+    for (std::size_t i = 0; i < 256; ++i) values[i] = scale * static_cast<float>(i % 16);  // one scale, no minimum
+    EXPECT_LT(mean_square_error(DType::q4_k, values), 2e-4 * static_cast<double>(scale * scale)) << scale;
+  }
+  EXPECT_EQ(mean_square_error(DType::q4_k, std::vector<float>(256)), 0.0);
+  EXPECT_LT(mean_square_error(DType::q4_k, std::vector<float>(256, -3.0f)), 1e-6);
+  EXPECT_LT(mean_square_error(DType::q4_k, std::vector<float>(256, 3.0f)), 1e-6);
 }
 
 TEST(Quantise, RefusesOtherTypes) {
   const float value = 0;
   std::byte out[8];
-  EXPECT_TRUE(hw_test::mentions(hw_test::error_of([&] { hw::quantise_row(DType::q4_k, &value, 1, out); }), "q4_k"));
+  EXPECT_TRUE(hw_test::mentions(hw_test::error_of([&] { hw::quantise_row(DType::q5_k, &value, 1, out); }), "q5_k"));
   EXPECT_EQ(hw::quantise_target("q8_0", "--type"), DType::q8_0);
   EXPECT_TRUE(hw_test::mentions(hw_test::error_of([] { hw::quantise_target("q3", "--type"); }), "--type: expected f32, f16"));
 }

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <thread>
 
 #include "headwise/core/half.hpp"
+#include "headwise/core/view.hpp"
 #include "headwise/io/open_weights.hpp"
 #include "headwise/io/weight_buffer.hpp"
+#include "headwise/kernels/packing.hpp"
 #include "tests/io/files.hpp"
 
 namespace {
@@ -106,7 +109,6 @@ TEST(WeightMap, SlicesAreViewsOfTheFile) {
   EXPECT_EQ(all_rows(a), count_up(6, 3));
   EXPECT_EQ(all_rows(w.matrix("b.weight", 2, 3)), count_up(6, 6));
   EXPECT_EQ(all_rows(w.matrix("c.weight", 1, 3)), count_up(3, 6));
-  EXPECT_EQ(a.row_pointers(), (std::vector<const std::byte*>{a.row(0), a.row(1)}));
 }
 
 // GPT-NeoX: for each of 2 heads of width 2: q rows, k rows, v rows.
@@ -212,26 +214,39 @@ TEST(WeightMap, KeepsTheTypeOfTheFileWhereItCan) {
   EXPECT_EQ(from_halves.values("t", {3, 2}), (Floats{0, 3, 1, 4, 2, 5}));
 }
 
-TEST(ConvertMatrix, QuantisesRowByRow) {
-  WeightMap map;
-  map.rename("reversed", "w").rows(1, 1);
-  const Weights w(WeightBuffer().add("w.weight", {2, 64}, count_up(128, -60)).finish(), map);
-  const hw::MatrixSource m = w.matrix("w.weight", 2, 64);
-  const hw::MatrixSource q = convert_matrix(m, DType::q8_0);
-  EXPECT_EQ(q.type, DType::q8_0);
-  EXPECT_NE(q.key, m.key);
-  const Floats exact = all_rows(m), close = all_rows(q);
-  for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(close[i], exact[i], 0.3f);
-  EXPECT_EQ(all_rows(convert_matrix(m, DType::f16)), exact);
-  EXPECT_EQ(convert_matrix(convert_matrix(m, DType::q8_0), DType::q8_0).key, q.key);
+// What a matrix holds after packing as `as`, in ranges of panels.
+Floats packed_rows(const hw::MatrixSource& m, DType as) {
+  hw::AlignedBuffer<std::byte> memory(hw::kernels::packed_bytes(as, m.rows, m.cols));
+  const hw::kernels::PackedMatrix packed{as, m.rows, m.cols, memory.data()};
+  for (index_t panel = packed.panels() - 1; panel >= 0; --panel) m.pack(as, panel, panel + 1, memory.data());
+  Floats out(static_cast<std::size_t>(m.rows * m.cols));
+  for (index_t i = 0; i < m.rows; ++i) hw::kernels::unpack_row(packed, i, out.data() + i * m.cols);
+  return out;
 }
 
-TEST(ConvertMatrix, LeavesRowsThatTheBlockDoesNotDivide) {
+TEST(PackMatrix, ConvertsRowByRow) {
+  WeightMap map;
+  map.rename("reversed", "w").rows(35, 1);
+  const Weights w(WeightBuffer().add("w.weight", {70, 256}, count_up(70 * 256, -9000)).finish(), map);
+  const hw::MatrixSource m = w.matrix("w.weight", 70, 256);
+  const Floats exact = all_rows(m);
+  EXPECT_EQ(packed_rows(m, m.type), exact);
+  EXPECT_EQ(packed_rows(m, m.stored_as(DType::f32)), exact);
+  for (const auto& [type, share] : std::map<DType, float>{{DType::f16, 0.001f}, {DType::bf16, 0.01f}, {DType::q8_0, 0.01f},
+                                                          {DType::q4_0, 0.14f}, {DType::q4_k, 0.02f}}) {
+    EXPECT_EQ(m.stored_as(type), type);
+    const Floats close = packed_rows(m, type);
+    for (std::size_t i = 0; i < exact.size(); ++i) ASSERT_NEAR(close[i], exact[i], 9000 * share) << hw::name_of(type);
+    EXPECT_NE(close, exact);
+  }
+}
+
+TEST(PackMatrix, KeepsRowsThatTheBlockDoesNotDivide) {
   const Weights w(WeightBuffer().add("w", {2, 48}, count_up(96)).finish());
-  const hw::MatrixSource m = convert_matrix(w.matrix("w", 2, 48), DType::q4_0);
-  EXPECT_EQ(m.type, DType::f32);
-  EXPECT_EQ(all_rows(m), count_up(96));
-  EXPECT_TRUE(mentions(error_of([&] { convert_matrix(m, DType::q6_k); }), "q6_k"));
+  const hw::MatrixSource m = w.matrix("w", 2, 48);
+  EXPECT_EQ(m.stored_as(DType::q4_0), DType::f32);
+  EXPECT_EQ(packed_rows(m, DType::f32), count_up(96));
+  EXPECT_TRUE(mentions(error_of([&] { m.stored_as(DType::q6_k); }), "q6_k"));
 }
 
 // The folder and the GGUF file hold the same model.

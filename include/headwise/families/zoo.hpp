@@ -18,7 +18,7 @@ namespace hw {
 struct LoadOptions {
   int threads = 0;                              // of the model's own pool; 0: all the machine has
   std::shared_ptr<Executor> executor{};         // instead of a pool of its own
-  std::optional<DType> weights{};                 // store matrices as f32, bf16, f16, q8_0 or q4_0 instead of the file's type
+  std::optional<DType> weights{};                 // store matrices as f32, f16, bf16, q8_0, q4_0 or q4_k instead of the file's type
   bool bf16_activations = false;                  // round what meets bf16 weights, too (BuildOptions)
   DType kv = DType::f32;                           // how keys and values are kept: f32, f16, bf16 or q8_0
   std::optional<kernels::Target> target{};        // instead of the best instruction set

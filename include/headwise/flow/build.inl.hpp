@@ -4,7 +4,6 @@
 
 #include "headwise/flow/build.hpp"
 #include "headwise/flow/serial.hpp"
-#include "headwise/io/convert.hpp"
 #include "headwise/io/weight_buffer.hpp"
 
 namespace hw {
@@ -86,21 +85,19 @@ HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_v
   if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
 
   const DType file_type = source.type;
-  const MatrixSource converted = shared.options.weights ? convert_matrix(source, *shared.options.weights) : source;
-  const auto pointers = converted.row_pointers();
-  const index_t bytes = kernels::packed_bytes(converted.type, rows, cols);
+  const DType type = shared.options.weights ? source.stored_as(*shared.options.weights) : file_type;
+  const index_t bytes = kernels::packed_bytes(type, rows, cols);
   auto out = std::make_shared<PackedWeights>();
   out->bytes = AlignedBuffer<std::byte>(bytes);
-  out->matrix = {converted.type, rows, cols, out->bytes.data()};
-  parallel_ranges(shared.executor, out->matrix.panels(), 4 * shared.executor.threads(), [&](index_t begin, index_t end) {
-    kernels::pack_panels(converted.type, pointers, cols, begin, end, out->bytes.data());
-  });
+  out->matrix = {type, rows, cols, out->bytes.data()};
+  parallel_ranges(shared.executor, out->matrix.panels(), 4 * shared.executor.threads(),
+                  [&](index_t begin, index_t end) { source.pack(type, begin, end, out->bytes.data()); });
   source.release();
 
-  shared.fingerprint.add(converted.type);
-  shared.fingerprint.add(activations(converted.type));
+  shared.fingerprint.add(type);
+  shared.fingerprint.add(activations(type));
   shared.fingerprint.add(shared.kernels.target);
-  shared.report.push_back({weights_.path(name), rows, cols, file_type, converted.type, static_cast<std::size_t>(bytes)});
+  shared.report.push_back({weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes)});
   shared.packed.emplace(source.key, out);
   if (shared.options.progress) {
     shared.bytes_done += rows * source.row_bytes();

@@ -34,20 +34,22 @@ struct MatrixSource {
   /// The bytes of row i, 0 <= i < rows.
   const std::byte* row(index_t i) const noexcept;
 
-  /// All rows, as kernels::pack_panels takes them.
-  std::vector<const std::byte*> row_pointers() const;
-
   /// out[j] = value j of row i. `out` has `cols` elements.
   void read_row(index_t i, float* out) const noexcept;
+
+  /// The type that rows get when `asked` is asked for: it, or where its block does not divide the rows, their own. Errors: a type that
+  /// quantise_row does not write.
+  DType stored_as(DType asked) const;
+
+  /// Packs panels [panel_begin, panel_end) for the kernels (kernels::pack_panels), as the rows' own type or the one that stored_as gave.
+  /// `packed` is the start of the whole matrix. Ranges may be packed at the same time by several threads; a panel's rows are converted
+  /// just before.
+  void pack(DType as, index_t panel_begin, index_t panel_end, std::byte* packed) const;
 
   /// The bytes are not needed any more (they have been packed, say): their pages of the file leave the process's memory, and come back when
   /// they are touched.
   void release() const noexcept;
 };
-
-/// The same matrix in another type (f32, f16, bf16, q8_0, q4_0), in a new buffer. A matrix that has the type already, or whose rows are no
-/// multiple of the type's block, comes back as it is: compare `type`. Errors: another target type.
-MatrixSource convert_matrix(const MatrixSource& matrix, DType type);
 
 }  // namespace hw
 
