@@ -47,7 +47,8 @@ def main():
     else:
         configure.append(f"-DHEADWISE_SOURCE={SOURCE}")
 
-    readme = [b for b in re.findall(r"```cpp\n(.*?)```", (SOURCE / "README.md").read_text(), re.S) if "int main(" in b]
+    texts = [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*.md"))]
+    readme = [b for t in texts for b in re.findall(r"```cpp\n(.*?)```", t.read_text(), re.S) if "int main(" in b]
     for i, block in enumerate(readme):
         (work / f"readme_{i}.cpp").write_text(block)
     configure.append("-DREADME_PROGRAMS=" + ";".join(str(work / f"readme_{i}.cpp") for i in range(len(readme))))
