@@ -32,7 +32,8 @@ class TextModel {
   /// Errors: no model; tokens of the vocabulary, special tokens or stop ids without a row in the model's embedding.
   explicit TextModel(Parts parts);
 
-  const Model& model() const noexcept { return *parts_.model; }
+  /// Errors: this TextModel was moved from.
+  const Model& model() const;
   /// Errors: the checkpoint has none.
   const Tokenizer& tokenizer() const;
   const ChatTemplate& chat_template() const;
@@ -46,15 +47,21 @@ class TextModel {
 
   /// Continues a prompt, piece by piece: `for (const std::string& piece : model.generate("Once")) ...`.
   /// `options.stop_ids` are added to the checkpoint's own; `ignore_stop_ids` goes on past the end of text.
-  TextStream generate(std::string_view prompt, GenerateOptions options = {}, bool ignore_stop_ids = false) const;
+  /// The stream uses this model, which must outlive it.
+  TextStream generate(std::string_view prompt, GenerateOptions options = {}, bool ignore_stop_ids = false) const&;
   /// Answers one question, or the last message of a conversation.
-  TextStream chat(std::string_view question, GenerateOptions options = {}) const;
-  TextStream chat(const std::vector<ChatMessage>& messages, GenerateOptions options = {}) const;
+  TextStream chat(std::string_view question, GenerateOptions options = {}) const&;
+  TextStream chat(const std::vector<ChatMessage>& messages, GenerateOptions options = {}) const&;
   /// The same in a state that stays: what it holds of the conversation already is not computed again.
-  TextStream chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options = {}) const;
+  TextStream chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options = {}) const&;
   /// From ids, in a state of its own or in the caller's.
   TextStream generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids = false,
-                          StateSet* state = nullptr) const;
+                          StateSet* state = nullptr) const&;
+  /// Of a temporary there is nothing to stream from.
+  template <class... Arguments>
+  void generate(Arguments&&...) const&& = delete;
+  template <class... Arguments>
+  void chat(Arguments&&...) const&& = delete;
 
   /// One vector for a text, pooled and normalised as the checkpoint's sentence-transformers files say (mean of the tokens where
   /// there are none). Several texts are one batch; each has the bits it would have alone. Texts that are too long are cut.
@@ -72,6 +79,8 @@ class TextStream {
  public:
   TextStream(TokenStream tokens, std::optional<Tokenizer> tokenizer, std::vector<std::string> stop_strings,
              std::unique_ptr<StateSet> own_state);
+  /// The stream that was moved from has ended.
+  TextStream(TextStream&& other) noexcept;
 
   /// The next piece (not empty), or nothing at the end. Errors: those of TokenStream::next and of decoding.
   std::optional<std::string> next();

@@ -19,12 +19,19 @@ HEADWISE_INLINE TextModel::TextModel(Parts parts) : parts_(std::move(parts)) {
     if (id >= vocab) fail(concat("tokenizer: ", name), concat("an id below the model's vocabulary size ", vocab), std::to_string(id));
 }
 
+HEADWISE_INLINE const Model& TextModel::model() const {
+  if (!parts_.model) fail("TextModel", "it was moved from");
+  return *parts_.model;
+}
+
 HEADWISE_INLINE const Tokenizer& TextModel::tokenizer() const {
+  (void)model();  // nothing is left of one that was moved from
   if (!parts_.tokenizer) fail("tokenizer", "the checkpoint has none: give ids instead of text");
   return *parts_.tokenizer;
 }
 
 HEADWISE_INLINE const ChatTemplate& TextModel::chat_template() const {
+  (void)model();
   if (!parts_.chat_template) fail("chat", "the checkpoint has no chat template: generate from a prompt instead");
   return *parts_.chat_template;
 }
@@ -42,11 +49,12 @@ HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode(std::string_view tex
 }
 
 HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode_chat(const std::vector<ChatMessage>& messages) const {
+  if (messages.empty()) fail("chat", "the conversation has no message");
   return known(tokenizer().encode(chat_template().render(messages), {.add_special_tokens = false, .offsets = false}).ids);
 }
 
 HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids,
-                                                   StateSet* state) const {
+                                                   StateSet* state) const& {
   if (!ignore_stop_ids) options.stop_ids.insert(options.stop_ids.end(), parts_.stop_ids.begin(), parts_.stop_ids.end());
   auto own = state != nullptr ? nullptr : std::make_unique<StateSet>(model().make_state());
   StateSet& used = state != nullptr ? *state : *own;
@@ -55,19 +63,19 @@ HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids
                     std::move(own));
 }
 
-HEADWISE_INLINE TextStream TextModel::generate(std::string_view prompt, GenerateOptions options, bool ignore_stop_ids) const {
+HEADWISE_INLINE TextStream TextModel::generate(std::string_view prompt, GenerateOptions options, bool ignore_stop_ids) const& {
   return generate_ids(encode(prompt), std::move(options), ignore_stop_ids);
 }
 
-HEADWISE_INLINE TextStream TextModel::chat(std::string_view question, GenerateOptions options) const {
+HEADWISE_INLINE TextStream TextModel::chat(std::string_view question, GenerateOptions options) const& {
   return chat({ChatMessage{"user", std::string(question)}}, std::move(options));
 }
 
-HEADWISE_INLINE TextStream TextModel::chat(const std::vector<ChatMessage>& messages, GenerateOptions options) const {
+HEADWISE_INLINE TextStream TextModel::chat(const std::vector<ChatMessage>& messages, GenerateOptions options) const& {
   return generate_ids(encode_chat(messages), std::move(options));
 }
 
-HEADWISE_INLINE TextStream TextModel::chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options) const {
+HEADWISE_INLINE TextStream TextModel::chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options) const& {
   std::vector<std::int32_t> ids = encode_chat(messages);
   const auto known = state.ids();
   const auto common = std::mismatch(known.begin(), known.end(), ids.begin(), ids.end()).first - known.begin();
@@ -93,6 +101,13 @@ HEADWISE_INLINE TextStream::TextStream(TokenStream tokens, std::optional<Tokeniz
     : own_state_(std::move(own_state)), tokens_(std::move(tokens)), stop_(std::move(stop_strings)) {
   if (tokenizer) decoder_.emplace(*tokenizer);
 }
+
+HEADWISE_INLINE TextStream::TextStream(TextStream&& other) noexcept
+    : own_state_(std::move(other.own_state_)),
+      tokens_(std::move(other.tokens_)),
+      decoder_(std::move(other.decoder_)),
+      stop_(std::move(other.stop_)),
+      done_(std::exchange(other.done_, true)) {}
 
 HEADWISE_INLINE std::optional<std::string> TextStream::next() {
   while (!done_) {

@@ -77,6 +77,7 @@ class Model {
 
   /// The state that StateSet::save wrote. Errors: damaged, cut, or of another model.
   StateSet load_state(std::span<const std::byte> bytes) const;
+  StateSet load_state(const std::string& path) const;
 
   /// Takes a state back to n tokens: truncates to what it reaches and replays the ids from there, which gives the same bits.
   /// Returns the number of rows replayed. Errors: n outside of [0, size]; rows to replay that were given as vectors.
@@ -109,6 +110,7 @@ class Model {
     std::vector<std::unique_ptr<Arena>> idle;
   };
   class Workspace;
+  class InUse;
 
   const kernels::Table* kernels_;
   std::shared_ptr<Executor> executor_;

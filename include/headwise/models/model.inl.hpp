@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headwise/io/mapped_file.hpp"
 #include "headwise/models/model.hpp"
 
 namespace hw {
@@ -42,6 +43,30 @@ inline index_t axes_of(std::span<const Sequence> batch) {
   return 1;
 }
 }  // namespace detail
+
+// The states of a batch belong to one forward.
+class Model::InUse {
+ public:
+  explicit InUse(std::span<const Sequence> batch) {
+    for (const Sequence& s : batch) {
+      if (s.state != nullptr && s.state->in_use_.exchange(true, std::memory_order_acquire)) {
+        release();
+        fail(concat("forward: sequence ", count_), "another forward is running with its state");
+      }
+      batch_ = batch.first(++count_);
+    }
+  }
+  InUse(const InUse&) = delete;
+  ~InUse() { release(); }
+
+ private:
+  void release() noexcept {
+    for (const Sequence& s : batch_)
+      if (s.state != nullptr) s.state->in_use_.store(false, std::memory_order_release);
+  }
+  std::span<const Sequence> batch_;  // those that are held
+  std::size_t count_ = 0;
+};
 
 HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
   if (batch.empty()) fail("forward", "the batch has no sequence");
@@ -128,6 +153,7 @@ HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out
 HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {
   for (const Sequence& s : batch)
     if (s.state != nullptr) s.state->reserve(static_cast<index_t>(s.ids.size()));
+  const InUse in_use(batch);
 
   Workspace workspace(*workspaces_);
   Arena& arena = workspace.arena();
@@ -186,7 +212,17 @@ HEADWISE_INLINE StateSet Model::load_state(std::span<const std::byte> bytes) con
     if (id < -1 || id >= info_.vocab_size) fail("saved state", concat("ids below ", info_.vocab_size), std::to_string(id));
   for (const auto& part : state.parts_)
     if (part->reach(state.size()) != state.size()) fail("saved state", "its parts hold fewer tokens than it lists");
+  for (const auto& part : state.parts_) part->truncate(state.size());  // none holds more
   return state;
+}
+
+HEADWISE_INLINE StateSet Model::load_state(const std::string& path) const {
+  const MappedFile file = MappedFile::open(path, MappedFile::Access::copy);
+  try {
+    return load_state(file.bytes());
+  } catch (const Error& e) {
+    fail(quoted(path, 200), e.what());
+  }
 }
 
 HEADWISE_INLINE index_t Model::rewind(StateSet& state, index_t n) const {

@@ -1,6 +1,7 @@
 #pragma once
 // Everything that a model remembers of one sequence.
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,7 +48,8 @@ class StateOf final : public AnyState {
 }  // namespace detail
 
 /// The state of one sequence: the parts' states, the ids seen so far, and which model they belong to. Made by
-/// Model::make_state(). One thread at a time; different states of one model may be used by different threads.
+/// Model::make_state(). One thread at a time; different states of one model may be used by different threads. While a forward runs with a
+/// state, every other call on it is an error where it is noticed (from a tap, say, or by mistake from another thread), except destruction.
 class StateSet {
  public:
   StateSet() = default;
@@ -84,6 +86,8 @@ class StateSet {
 
   /// As bytes: versioned, with the model's fingerprint and a checksum. Model::load_state reads them.
   std::vector<std::byte> save() const;
+  /// To a file, as a whole or not at all (write_file). Errors: with the path and what the system says.
+  void save(const std::string& path) const;
 
  private:
   template <class...>
@@ -91,10 +95,11 @@ class StateSet {
   friend class Model;
 
   void load(std::span<const std::byte> bytes);
-  void require_model(const char* what) const;
+  void require_model(const char* what) const;  // and that no forward runs with it
 
   std::uint64_t fingerprint_ = 0;  // of the model; 0: moved from or never made
   int regime_ = 0;                 // of position policies that depend on the length
+  std::atomic<bool> in_use_{false};  // a forward runs with it
   std::vector<std::int32_t> ids_;
   std::vector<std::unique_ptr<detail::AnyState>> parts_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 
+#include "headwise/io/write_file.hpp"
 #include "headwise/models/state_set.hpp"
 
 namespace hw {
@@ -10,6 +11,7 @@ inline constexpr std::uint64_t kStateMagic = 0x31657461'74737768u;  // "hwstate1
 
 HEADWISE_INLINE void StateSet::require_model(const char* what) const {
   if (fingerprint_ == 0) fail(what, "the state belongs to no model (it was moved from, or not made by make_state)");
+  if (in_use_.load(std::memory_order_relaxed)) fail(what, "a forward is running with this state");
 }
 
 HEADWISE_INLINE StateSet StateSet::fork() const {
@@ -32,6 +34,7 @@ HEADWISE_INLINE index_t StateSet::reach(index_t n) const {
 }
 
 HEADWISE_INLINE void StateSet::truncate(index_t n) {
+  require_model("truncate");
   if (n < 0 || n > size()) fail("truncate", concat("a position from 0 to ", size()), std::to_string(n));
   if (const index_t m = reach(n); m != n)
     fail("truncate",
@@ -41,10 +44,12 @@ HEADWISE_INLINE void StateSet::truncate(index_t n) {
 }
 
 HEADWISE_INLINE void StateSet::hold() {
+  require_model("hold");
   for (const auto& part : parts_) part->hold(size());
 }
 
 HEADWISE_INLINE void StateSet::release(index_t n) {
+  require_model("release");
   for (const auto& part : parts_) part->release(n);
 }
 
@@ -75,6 +80,8 @@ HEADWISE_INLINE std::vector<std::byte> StateSet::save() const {
   w.put(checksum(w.bytes()));
   return std::move(w.bytes());
 }
+
+HEADWISE_INLINE void StateSet::save(const std::string& path) const { write_file(path, save()); }
 
 // Into a fresh state of the right model.
 HEADWISE_INLINE void StateSet::load(std::span<const std::byte> bytes) {
