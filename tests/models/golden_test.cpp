@@ -94,6 +94,13 @@ TEST(KeysAndValues, OfSmallerTypesAreNearAndKeepTheLaws) {
       EXPECT_GT(report.max_error, 1e-5) << "f32 was kept";
     }
   hw::LoadOptions options;
+  options.kv = hw::DType::f16;
+  options.weights = hw::DType::q4_k;
+  const std::string said = hw::stock_zoo().load(kCases + "llama", options)->explain();
+  EXPECT_NE(said.find("layers.*.mlp.down.weight x"), std::string::npos) << said;
+  EXPECT_NE(said.find("are no multiple of 256, the block of q4_k"), std::string::npos) << said;
+  EXPECT_NE(said.find("kept as f16"), std::string::npos) << said;
+  options.weights.reset();
   options.kv = hw::DType::q4_0;
   EXPECT_THROW(hw::stock_zoo().load(kCases + "llama", options), hw::Error);
 }

@@ -32,6 +32,15 @@ struct MatrixReport {
   DType file_type = DType::f32;
   DType type = DType::f32;
   std::size_t bytes = 0;
+  kernels::Activations activations = kernels::Activations::f32;  // what it is multiplied with
+  std::optional<DType> asked{};                                  // BuildOptions::weights
+};
+
+/// The same of an attention.
+struct AttentionReport {
+  std::string name;
+  index_t heads = 0;
+  kernels::KvLayout layout;
 };
 
 /// Weights that are drawn instead of read: every tensor that a part asks for, from its name and the seed, the same on every machine.
@@ -95,6 +104,9 @@ class Build {
 
   std::string path(std::string_view name) const { return weights_.path(name); }
   const std::vector<MatrixReport>& report() const noexcept { return shared_->report; }
+  /// For explain(): this scope is an attention of so many query heads.
+  void note_attention(index_t heads, const kernels::KvLayout& layout) const { shared_->attentions.push_back({path(""), heads, layout}); }
+  const std::vector<AttentionReport>& attentions() const noexcept { return shared_->attentions; }
   /// Of all weights asked for so far: names, shapes, types, the first row of each matrix, all of each vector.
   const Fingerprint& fingerprint() const noexcept { return shared_->fingerprint; }
   const kernels::Table& kernels() const noexcept { return shared_->kernels; }
@@ -109,6 +121,7 @@ class Build {
     int slots = 1;
     std::vector<StepStream> step_streams;
     std::vector<MatrixReport> report;
+    std::vector<AttentionReport> attentions;
     Fingerprint fingerprint;
     index_t bytes_done = 0;
     std::optional<RandomWeights> random;

@@ -10,7 +10,7 @@ namespace hw {
 
 HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(std::move(weights),
-            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, 0, {}})) {
+            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, {}, 0, {}})) {
   if (!kernels::is_kv_type(kv())) fail("keys and values", "f32, f16, bf16 or q8_0", name_of(kv()));
 }
 
@@ -97,7 +97,8 @@ HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_v
   shared.fingerprint.add(type);
   shared.fingerprint.add(activations(type));
   shared.fingerprint.add(shared.kernels.target);
-  shared.report.push_back({weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes)});
+  shared.report.push_back(
+      {weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes), activations(type), shared.options.weights});
   shared.packed.emplace(source.key, out);
   if (shared.options.progress) {
     shared.bytes_done += rows * source.row_bytes();

@@ -31,7 +31,7 @@ HEADWISE_INLINE TokenStream::TokenStream(const Model& model, StateSet& state, st
       context_(state.ids().begin(), state.ids().end()),
       fed_(context_.size()),
       vectors_(std::vector<index_t>{vectors.rows, vectors.cols}) {
-  if (prompt.empty()) fail("generate", "the prompt is empty: give at least one token (a beginning-of-text id, say)");
+  if (prompt.empty()) fail("prompt", "empty: give at least one token (a beginning-of-text id, say)");
   if (options_.max_new_tokens < 0) fail("max_new_tokens", "a count of at least 0", std::to_string(options_.max_new_tokens));
   if (options_.prefill_chunk < 1) fail("prefill_chunk", "a count of at least 1", std::to_string(options_.prefill_chunk));
   for (const std::int32_t id : options_.stop_ids)

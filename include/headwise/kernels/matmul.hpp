@@ -6,9 +6,11 @@
 // block or a weight's scale group, and across groups in one float chain, k ascending: acc = fma(float(sum), scale_w * scale_x, acc), then
 // acc = fma(minimum_w, scale_x * sum(x), acc) for types with minimums. bf16 weights with bf16 activations, where a caller asks for them:
 // the row of x is rounded to bf16, and the chain is one of the CPU's dot products of pairs (avx512_bf16; denormals count as zero) or of
-// fused multiply-adds (the other targets). Nothing depends on the number of rows, on the range of panels or on who computes it: every row
-// has the bits of its own t = 1 result on the same target. Bits differ between targets only where fused multiply-adds do (the scalar target
-// rounds twice) and where bf16 activations meet another instruction. A row with a NaN or an infinity that meets quantised weights becomes NaN.
+// fused multiply-adds (the other targets).
+//
+// Nothing depends on the number of rows, on the range of panels or on who computes it: every row has the bits of its own t = 1 result on
+// the same target. Bits differ between targets only where fused multiply-adds do (the scalar target rounds twice) and where bf16
+// activations meet another instruction. A row with a NaN or an infinity that meets quantised weights becomes NaN.
 
 #include <cstddef>
 #include <cstdint>

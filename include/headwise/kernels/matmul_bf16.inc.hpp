@@ -1,4 +1,4 @@
-// bf16 weights and bf16 activations by dot products of pairs; everything else is the kernels of avx512_vnni. Included for avx512_bf16, after
+// bf16 weights and activations by dot products of pairs; everything else is the kernels of avx512_vnni. Included for avx512_bf16, after
 // matmul_plain.inc.hpp.
 
 // A pair of k is one word of the plain kernels, which never look into it.

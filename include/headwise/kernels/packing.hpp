@@ -2,10 +2,11 @@
 // The packed form of a weight matrix, which every matrix kernel reads.
 //
 // y = x W^T, W (rows, cols) as checkpoints store it: one row per output. Rows are packed in panels of 32 outputs (the last one padded
-// with zeros); inside a panel k ascends, so a kernel streams through memory whatever the number of input rows. f32, f16:
-// [panel][k][32]; bf16: [panel][pair of k][32][2], as dot products of bf16 read it, an odd last k beside a zero. Quantised types: [panel][record][...], a record being 32 or 256 values of k, as in the file: f16 scales of the 32
-// outputs in one cache line (then minimums), sub-scales as bytes [group][32], then for each block of 32 values of k the quants as
-// unsigned numbers (the offset of signed types is taken back in the kernel) in planes of [quad of k][32 outputs][4 k]:
+// with zeros); inside a panel k ascends, so a kernel streams through memory whatever the number of input rows. f32, f16: [panel][k][32];
+// bf16: [panel][pair of k][32][2], as dot products of bf16 read it, an odd last k beside a zero. Quantised types:
+// [panel][record][...], a record being 32 or 256 values of k, as in the file: f16 scales of the 32 outputs in one cache line (then
+// minimums), sub-scales as bytes [group][32], then for each block of 32 values of k the quants as unsigned numbers (the offset of signed
+// types is taken back in the kernel) in planes of [quad of k][32 outputs][4 k]:
 //   q8    8 quads, a byte each (q ^ 0x80)
 //   q4    quad j in the low nibble, quad j + 4 in the high nibble, j < 4
 //   q2    two planes of [32][4]: quad 4 p + j in bits 2j, 2j + 1 of plane p

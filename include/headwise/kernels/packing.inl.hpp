@@ -240,7 +240,8 @@ void pack_plain(std::span<const std::byte* const> rows, index_t cols, std::byte*
       std::memcpy(line, rows[n] + k0 * static_cast<index_t>(sizeof(Bits)), static_cast<std::size_t>(count) * sizeof(Bits));
       for (index_t k = 0; k < count; ++k) tile[k / Step][n][k % Step] = line[k];
     }
-    std::memcpy(to + k0 * kPanel * static_cast<index_t>(sizeof(Bits)), tile, static_cast<std::size_t>(steps * Step * kPanel) * sizeof(Bits));
+    const auto bytes = static_cast<std::size_t>(steps * Step * kPanel) * sizeof(Bits);
+    std::memcpy(to + k0 * kPanel * static_cast<index_t>(sizeof(Bits)), tile, bytes);
   }
 }
 

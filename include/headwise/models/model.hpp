@@ -51,6 +51,7 @@ struct ModelInfo {
   std::uint64_t fingerprint = 0;
   std::vector<std::string> outputs;
   std::vector<MatrixReport> matrices;
+  std::vector<AttentionReport> attentions;
 };
 
 /// An immutable model. forward is const: threads may share a model, each with its own states and outputs.
@@ -83,7 +84,8 @@ class Model {
   /// Returns the number of rows replayed. Errors: n outside of [0, size]; rows to replay that were given as vectors.
   index_t rewind(StateSet& state, index_t n) const;
 
-  /// One line a matrix: shape, storage, bytes; the instruction set and the threads.
+  /// What runs. One line for each matrix and attention, those of alike layers together ("layers.*.mlp.up.weight x 30"): shape, storage,
+  /// what it is multiplied with and by which instructions, bytes, and what bounds one row and many; the instruction set and the threads.
   std::string explain() const;
 
   Executor& executor() const noexcept { return *executor_; }

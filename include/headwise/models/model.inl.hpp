@@ -246,15 +246,6 @@ HEADWISE_INLINE index_t Model::rewind(StateSet& state, index_t n) const {
   return n - from;
 }
 
-HEADWISE_INLINE std::string Model::explain() const {
-  std::string out = concat("model ", info_.model_type, ", ", kernels::name_of(kernels_->target), ", ", executor_->threads(), " threads\n");
-  std::size_t bytes = 0;
-  for (const MatrixReport& m : info_.matrices) {
-    out += concat(m.name, "  (", m.rows, ", ", m.cols, ")  ", name_of(m.type),
-                  m.type == m.file_type ? "" : concat(" (file: ", name_of(m.file_type), ")"), "  ", m.bytes, " bytes\n");
-    bytes += m.bytes;
-  }
-  return out + concat(info_.matrices.size(), " matrices, ", bytes, " bytes\n");
-}
-
 }  // namespace hw
+
+#include "headwise/models/explain.inl.hpp"

@@ -106,7 +106,9 @@ template <class... Kinds>
 class Encoder : public Stack<Kinds...> {
  public:
   using Stack<Kinds...>::Stack;
-  StateSet make_state() const override { fail("make_state", "an encoder keeps no state: its rows depend on later ones"); }
+  StateSet make_state() const override {
+    fail("make_state", "an encoder keeps no state: its rows depend on later ones; it embeds, and generates nothing");
+  }
 };
 
 // ------------------------------------------------------------------------------------------------------------------------
@@ -142,6 +144,7 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   fingerprint.add(config_);
   info_.fingerprint = fingerprint.value();
   info_.matrices = b.report();
+  info_.attentions = b.attentions();
   for (const Head& head : heads_) info_.outputs.push_back(head.name());
 }
 

@@ -37,7 +37,8 @@ struct Product {
 };
 
 /// sum over k of x[k] w[k] + bias, where w is a row of the file and x is quantised first if w is, or rounded to bf16.
-inline Product matmul_element(DType weights, const std::byte* row, std::span<const float> x, double bias = 0, bool bf16_activations = false) {
+inline Product matmul_element(DType weights, const std::byte* row, std::span<const float> x, double bias = 0,
+                              bool bf16_activations = false) {
   std::vector<float> w(x.size());
   dequantise_row(weights, row, static_cast<index_t>(x.size()), w.data());
   std::vector<double> values(x.begin(), x.end());

@@ -92,6 +92,7 @@ class Attention {
         output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
     layout_ = project_.layout();
     layout_.type = b.kv();
+    b.note_attention(project_.heads(), layout_);
     if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
     if (options_.alibi) alibi_ = detail::alibi_slopes(project_.heads());
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
