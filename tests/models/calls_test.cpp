@@ -2,42 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <array>
 
+#include "tests/models/allocations.hpp"
 #include "tests/models/toy.hpp"
-
-namespace {
-std::atomic<long> allocations{-1};  // -1: not counting
-void count() {
-  if (allocations.load(std::memory_order_relaxed) >= 0) allocations.fetch_add(1, std::memory_order_relaxed);
-}
-}  // namespace
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // both sides are replaced here, by malloc and free
-#endif
-
-void* operator new(std::size_t n) {
-  count();
-  if (void* p = std::malloc(n)) return p;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t n, std::align_val_t a) {
-  count();
-  const auto align = static_cast<std::size_t>(a);
-  if (void* p = std::aligned_alloc(align, (n + align - 1) / align * align)) return p;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept {  // std::stable_sort's
-  count();
-  return std::malloc(n);
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -53,17 +21,16 @@ TEST(Decode, AllocatesNothingAfterWarmUp) {
     model->forward({.ids = prompt, .state = &state}, out);
     state.reserve(200);
     for (int i = 0; i < 3; ++i) model->forward({.ids = std::span(prompt).first(1), .state = &state}, out);
-    allocations = 0;
+    const long before = allocations::made;
     for (int i = 0; i < 150; ++i) model->forward({.ids = std::span(prompt).first(1), .state = &state}, out);
-    const long counted = allocations.exchange(-1);
-    EXPECT_EQ(counted, 0) << (recurrent ? "hybrid" : "attention");
+    EXPECT_EQ(allocations::made, before) << (recurrent ? "hybrid" : "attention");
   }
 }
 
 TEST(Decode, TheCounterCounts) {
-  allocations = 0;
+  const long before = allocations::made;
   const auto p = std::make_unique<std::array<int, 100>>();
-  EXPECT_GT(allocations.exchange(-1), 0);
+  EXPECT_GT(allocations::made, before);
   EXPECT_NE(p, nullptr);
 }
 
