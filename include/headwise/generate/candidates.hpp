@@ -74,6 +74,12 @@ class Candidates {
   template <class Wanted>
   void keep(Wanted wanted);
 
+  /// Drops all tokens but `id`, which is back in the running with this logit wherever it was.
+  void only(std::int32_t id, float logit);
+
+  /// Drops all tokens but those of `ids`, in any order. Errors: an id outside of the vocabulary.
+  void keep_ids(std::vector<std::int32_t> ids);
+
   /// Drops all tokens but the smallest set with a probability of `mass` or more in the order of `rank` (nats, one for each of ids(),
   /// smallest first; equal values by id). At least one stays. Cost: O(tokens left) and a sort of those that are about as good as the last
   /// one.

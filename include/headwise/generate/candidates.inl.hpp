@@ -120,6 +120,23 @@ HEADWISE_INLINE float Candidates::logit_of_rank(std::size_t count) {
   return selection_[0];
 }
 
+HEADWISE_INLINE void Candidates::only(std::int32_t id, float value) {
+  std::fill(logits_.begin(), logits_.end(), kOut);
+  logit(id) = value;
+  listed_ = false;
+}
+
+HEADWISE_INLINE void Candidates::keep_ids(std::vector<std::int32_t> ids) {
+  std::sort(ids.begin(), ids.end());
+  if (!ids.empty() && (ids.front() < 0 || ids.back() >= vocab_size()))
+    fail("sampling", concat("allowed ids from 0 to ", vocab_size() - 1), concat(ids.front() < 0 ? ids.front() : ids.back()));
+  auto next = ids.begin();
+  each([&](std::int32_t id, float& value) {
+    while (next != ids.end() && *next < id) ++next;
+    if (next == ids.end() || *next != id) value = kOut;
+  });
+}
+
 // `rank` is in nats. Tokens fall into buckets by rank. All of the better buckets stay; only the bucket in which the mass is reached is
 // sorted.
 HEADWISE_INLINE void Candidates::keep_mass(std::span<const double> rank, double mass) {

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <concepts>
 #include <functional>
+#include <iterator>
 #include <string>
 
 #include "headwise/core/rng.hpp"
@@ -43,8 +44,15 @@ class SamplingChain {
         {Filter::kName, [filter](Candidates& candidates, const SamplingContext& context) mutable { filter.apply(candidates, context); }});
     return *this;
   }
+  /// The filters of another chain, after those that are here.
+  SamplingChain& add(SamplingChain other) {
+    links_.insert(links_.end(), std::make_move_iterator(other.links_.begin()), std::make_move_iterator(other.links_.end()));
+    return *this;
+  }
   /// Runs all. Errors: a filter leaves no token (it is named).
   void apply(Candidates& candidates, const SamplingContext& context);
+  /// Runs all until one leaves no token, and returns the name of that one; empty: all ran.
+  std::string_view emptied_by(Candidates& candidates, const SamplingContext& context);
   std::vector<std::string> names() const;
 
  private:

@@ -28,10 +28,16 @@ inline void keep_probable(Candidates& candidates, std::span<const double> p, dou
 }  // namespace detail
 
 HEADWISE_INLINE void SamplingChain::apply(Candidates& candidates, const SamplingContext& context) {
+  const std::string_view filter = emptied_by(candidates, context);
+  if (!filter.empty()) fail("sampling", concat("the filter '", filter, "' leaves no token to choose from"));
+}
+
+HEADWISE_INLINE std::string_view SamplingChain::emptied_by(Candidates& candidates, const SamplingContext& context) {
   for (Link& link : links_) {
     link.apply(candidates, context);
-    if (!candidates.any()) fail("sampling", concat("the filter '", link.name, "' leaves no token to choose from"));
+    if (!candidates.any()) return link.name;
   }
+  return {};
 }
 
 HEADWISE_INLINE std::vector<std::string> SamplingChain::names() const {

@@ -1,26 +1,11 @@
 #pragma once
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "headwise/generate/check_option.hpp"
 #include "headwise/generate/sampling.hpp"
 
 namespace hw {
-namespace detail {
-
-inline std::string number_text(float value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
-}
-
-inline void require(bool holds, std::string_view argument, std::string_view range, float value) {
-  if (!holds) fail(argument, range, number_text(value));
-}
-
-}  // namespace detail
-
 HEADWISE_INLINE void SamplingOptions::validate(index_t vocab_size) const {
   const auto share = [](std::string_view name, float value) {
     detail::require(value >= 0 && value <= 1, name, "a number from 0 to 1", value);
