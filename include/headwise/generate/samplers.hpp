@@ -12,6 +12,7 @@
 //
 // What they compute is what Hugging Face's logits processors of these names compute.
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <functional>
@@ -22,6 +23,11 @@
 #include "headwise/generate/candidates.hpp"
 
 namespace hw {
+
+namespace detail {
+// Tokens of probability >= least; the best ones always.
+void keep_probable(Candidates& candidates, std::span<const double> p, double least);
+}  // namespace detail
 
 /// What a filter may look at beside the logits.
 struct SamplingContext {
@@ -166,6 +172,70 @@ struct TopNSigma {
   static constexpr const char* kName = "top_n_sigma";
   float n;
   void apply(Candidates& candidates, const SamplingContext&) const;
+};
+
+/// Tokens of probability >= a * (the best one's)^2.  RWKV-LM, "top-a sampling" (github.com/BlinkDL/RWKV-LM)
+struct TopA {
+  static constexpr const char* kName = "top_a";
+  float a;
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    const std::span<const double> p = candidates.probabilities();
+    const double best = *std::max_element(p.begin(), p.end());
+    detail::keep_probable(candidates, p, static_cast<double>(a) * best * best);
+  }
+};
+
+/// Exclude top choices: with probability `probability`, of the tokens with p >= threshold only the least probable stays (the last of equal
+/// ones); all others stay. Takes one random number.  text-generation-webui, pull request 6335
+struct Xtc {
+  static constexpr const char* kName = "xtc";
+  float threshold, probability;
+  void apply(Candidates& candidates, const SamplingContext& context) const;
+};
+
+/// Don't repeat yourself: l -= multiplier * base^(n - allowed_length) for a token that would make a repetition of the last n tokens longer,
+/// where n >= allowed_length is the longest such repetition within the last `window` ids (< 0: all) that has none of `breakers` in it; they
+/// themselves cost nothing.
+/// Cost: O(window).  text-generation-webui, pull request 5677
+struct Dry {
+  static constexpr const char* kName = "dry";
+  float multiplier, base = 1.75f;
+  index_t allowed_length = 2, window = -1;
+  std::vector<std::int32_t> breakers{};
+  void apply(Candidates& candidates, const SamplingContext& context);
+  std::vector<std::size_t> common{}, longest{};  // scratch: suffixes that two places of the text share; by token
+};
+
+/// What mirostat learns from its own choices: mu -= eta (-log2 p(x) - tau), where x is the token that was chosen last and p what it was
+/// chosen from. Where the sequence did not grow by one token of those, mu stays.
+struct Surprise {
+  double tau, eta, mu = 2 * tau;
+  void learn(const SamplingContext& context);
+  void remember(Candidates& candidates, const SamplingContext& context);
+  std::size_t length = 0;  // of the sequence, at the next call
+  std::vector<std::int32_t> ids{};
+  std::vector<double> probabilities{};
+};
+
+/// Keeps the surprise of the text near tau bits: the k best tokens, k = (e 2^mu / (1 - V^-e))^(1 / s) with e = s - 1, where s is Zipf's
+/// exponent, estimated from the `most` best tokens.  Mirostat, arXiv:2007.14966, algorithm 1
+struct Mirostat {
+  static constexpr const char* kName = "mirostat";
+  Surprise surprise;
+  index_t most = 100;
+  void apply(Candidates& candidates, const SamplingContext& context);
+  std::vector<double> sorted{};  // scratch
+};
+
+/// The same without an estimate: tokens with -log2 p <= mu, or the best.  Mirostat 2.0, arXiv:2007.14966, algorithm 2
+struct MirostatV2 {
+  static constexpr const char* kName = "mirostat";
+  Surprise surprise;
+  void apply(Candidates& candidates, const SamplingContext& context) {
+    surprise.learn(context);
+    detail::keep_probable(candidates, candidates.probabilities(), std::exp2(-surprise.mu));
+    surprise.remember(candidates, context);
+  }
 };
 
 }  // namespace hw

@@ -16,6 +16,10 @@ struct SamplingOptions {
   float presence_penalty = 0;                                // 0: off
   index_t penalty_window = -1;                               // of the last ids; the three above look at these. -1: all, prompt included
   index_t no_repeat_ngram_size = 0;                          // 0: off
+  float dry_multiplier = 0;                                  // 0: off
+  float dry_base = 1.75f;                                    // >= 1
+  index_t dry_allowed_length = 2;                            // repetitions that cost nothing are shorter
+  std::vector<std::int32_t> dry_breakers{};                  // tokens that no repetition goes over
   float temperature = 0;                                     // 0: greedy, the filters below have no effect
   index_t top_k = 0;                                         // 0: off
   float top_p = 1;                                           // 0: the best token; 1: off
@@ -24,6 +28,12 @@ struct SamplingOptions {
   float epsilon_cutoff = 0;                                  // 0: off
   float eta_cutoff = 0;                                      // 0: off
   float top_n_sigma = 0;                                     // 0: off
+  float top_a = 0;                                           // 0: off
+  float xtc_probability = 0;                                 // 0: off
+  float xtc_threshold = 0.1f;                                // above 0.5: no effect
+  int mirostat = 0;                                          // 1 or 2, algorithm of the paper; 0: off
+  float mirostat_tau = 5;                                    // bits a token
+  float mirostat_eta = 0.1f;                                 // how fast it learns
   std::uint64_t seed = 0;
 
   /// Errors: a value that makes no sense, with its name and what is allowed; ids outside of the vocabulary.

@@ -21,6 +21,14 @@ HEADWISE_INLINE void SamplingOptions::validate(index_t vocab_size) const {
   number("presence_penalty", presence_penalty);
   if (penalty_window < -1) fail("penalty_window", "a count of at least 0, or -1 for all", concat(penalty_window));
   if (no_repeat_ngram_size < 0) fail("no_repeat_ngram_size", "a count of at least 0", concat(no_repeat_ngram_size));
+  const auto positive = [](std::string_view name, float value, float least) {
+    detail::require(value >= least && std::isfinite(value), name,
+                    least > 0 ? "a finite number of at least 1" : "a finite number of at least 0", value);
+  };
+  positive("dry_multiplier", dry_multiplier, 0);
+  positive("dry_base", dry_base, 1);
+  detail::require_count("dry_allowed_length", dry_allowed_length, 0);
+  detail::require_ids("dry_breakers", dry_breakers, vocab_size);
   detail::require(temperature >= 0 && std::isfinite(temperature), "temperature", "a finite number of at least 0", temperature);
   if (top_k < 0) fail("top_k", "a count of at least 0", concat(top_k));
   share("top_p", top_p);
@@ -28,7 +36,13 @@ HEADWISE_INLINE void SamplingOptions::validate(index_t vocab_size) const {
   share("typical_p", typical_p);
   share("epsilon_cutoff", epsilon_cutoff);
   share("eta_cutoff", eta_cutoff);
-  detail::require(top_n_sigma >= 0 && std::isfinite(top_n_sigma), "top_n_sigma", "a finite number of at least 0", top_n_sigma);
+  positive("top_n_sigma", top_n_sigma, 0);
+  positive("top_a", top_a, 0);
+  share("xtc_probability", xtc_probability);
+  share("xtc_threshold", xtc_threshold);
+  if (mirostat < 0 || mirostat > 2) fail("mirostat", "0, 1 or 2", concat(mirostat));
+  positive("mirostat_tau", mirostat_tau, 0);
+  positive("mirostat_eta", mirostat_eta, 0);
 }
 
 HEADWISE_INLINE SamplingChain SamplingOptions::chain() const {
@@ -37,6 +51,7 @@ HEADWISE_INLINE SamplingChain SamplingOptions::chain() const {
   if (repetition_penalty != 1) chain.add(RepetitionPenalty{repetition_penalty, penalty_window});
   if (frequency_penalty != 0 || presence_penalty != 0) chain.add(OccurrencePenalty{frequency_penalty, presence_penalty, penalty_window});
   if (no_repeat_ngram_size > 0) chain.add(NoRepeatNgram{no_repeat_ngram_size});
+  if (dry_multiplier > 0) chain.add(Dry{dry_multiplier, dry_base, dry_allowed_length, penalty_window, dry_breakers});
   if (temperature == 0) return chain;
   if (temperature != 1) chain.add(Temperature{temperature});
   if (top_k > 0) chain.add(TopK{top_k});
@@ -46,6 +61,11 @@ HEADWISE_INLINE SamplingChain SamplingOptions::chain() const {
   if (epsilon_cutoff > 0) chain.add(EpsilonCutoff{epsilon_cutoff});
   if (eta_cutoff > 0) chain.add(EtaCutoff{eta_cutoff});
   if (top_n_sigma > 0) chain.add(TopNSigma{top_n_sigma});
+  if (top_a > 0) chain.add(TopA{top_a});
+  if (xtc_probability > 0) chain.add(Xtc{xtc_threshold, xtc_probability});
+  const Surprise surprise{static_cast<double>(mirostat_tau), static_cast<double>(mirostat_eta)};
+  if (mirostat == 1) chain.add(Mirostat{surprise});
+  if (mirostat == 2) chain.add(MirostatV2{surprise});
   return chain;
 }
 
