@@ -2,6 +2,7 @@
 // headwise for composing models: parts, stacks, states and the generation loop. For loading checkpoints: headwise/auto.hpp.
 
 #include "headwise/blocks/block.hpp"
+#include "headwise/blocks/parallel.hpp"
 #include "headwise/core/thread_pool.hpp"
 #include "headwise/flow/recurrent_state.hpp"
 #include "headwise/generate/generate.hpp"

@@ -35,6 +35,8 @@ TEST(HfConfig, ChecksValues) {
   for (const char* key : {"nan", "zero", "minus"}) EXPECT_TRUE(mentions(error_of([&] { c.positive(key); }), "expected a number above 0"));
   EXPECT_EQ(error_of([&] { c.size("null"); }), "config.json: the field 'null' is null");
   EXPECT_EQ(error_of([&] { c.size("nothing"); }), "config.json: the field 'nothing' is missing");
+  EXPECT_EQ(error_of([&] { c.size({"nothing", "nil", "none"}); }),
+            "config.json: the field 'nothing', or 'nil', 'none' is missing");
   EXPECT_TRUE(mentions(error_of([&] { c.size({"a", "b"}); }), "config.json: b: the field says another thing than config.json: a"));
   EXPECT_TRUE(mentions(error_of([] { config("[]"); }), "config.json: expected an object"));
 }

@@ -121,6 +121,18 @@ TEST(WeightMap, TakesInterleavedHeadsApart) {
   EXPECT_EQ(w.vector("v.bias", 4), (Floats{4, 5, 10, 11}));
 }
 
+// Falcon: for each of 2 groups: the rows of its 3 queries of width 1, its k, its v.
+TEST(WeightMap, TakesSeveralBlocksOfACycle) {
+  WeightMap map;
+  map.rename("q", "qkv").interleaved(0, 5, 1, 3);
+  map.rename("k", "qkv").interleaved(3, 5, 1);
+  map.rename("bad", "qkv").interleaved(3, 5, 1, 3);
+  const Weights w(WeightBuffer().add("qkv.weight", {10, 1}, count_up(10)).finish(), map);
+  EXPECT_EQ(all_rows(w.matrix("q.weight", 6, 1)), (Floats{0, 1, 2, 5, 6, 7}));
+  EXPECT_EQ(all_rows(w.matrix("k.weight", 2, 1)), (Floats{3, 8}));
+  EXPECT_THROW(w.matrix("bad.weight", 6, 1), hw::Error);
+}
+
 // What llama.cpp's converter does to q and k: reshape (heads, 2, half, in), swap the middle axes.
 TEST(WeightMap, UndoesTheRotaryPermutationOfGguf) {
   const index_t heads = 2, half = 3;

@@ -58,7 +58,7 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
 TEST(AttentionPolicies, AUsersScoreIsTheStockOne) {
   using Custom = hw::Attention<hw::Causal, hw::QkvProjection, Slopes>;
   hw::Attention<>::Config stock;
-  stock.options.alibi = true;
+  stock.options.alibi = 1;
   Custom::Config custom;
   custom.score.slopes = hw::detail::alibi_slopes(6);
   const auto x = toy::ids(150);

@@ -7,6 +7,7 @@
 
 #include "headwise/io/hf_config.hpp"
 #include "headwise/io/weight_map.hpp"
+#include "headwise/mixers/attention/rotary.hpp"
 
 namespace hw::families {
 
@@ -17,26 +18,48 @@ inline bool has_gguf_names(const WeightSource& source) {
                      [](const RawTensor& t) { return t.name.starts_with("blk.") || t.name == "token_embd.weight"; });
 }
 
-/// The numbers that rotary frequencies are divided by: GGUF keeps Llama 3's scaling as a tensor. Empty where the file has none.
-/// Errors: another type than f32, another count than dims / 2, factors that are not positive.
-inline std::vector<float> read_rope_freqs(const WeightSource& source, index_t dims) {
-  const RawTensor* tensor = source.find("rope_freqs.weight");
-  if (tensor == nullptr) return {};
-  if (tensor->type != DType::f32 || tensor->elements() != dims / 2)
-    fail("rope_freqs.weight", concat(dims / 2, " f32 values"), concat(tensor->elements(), " of ", name_of(tensor->type)));
-  std::vector<float> out(static_cast<std::size_t>(dims / 2));
-  std::memcpy(out.data(), tensor->bytes.data(), tensor->bytes.size());
-  for (const float v : out)
-    if (!(v > 0)) fail("rope_freqs.weight", "positive factors", concat(v));
-  return out;
+/// The numbers that rotary frequencies are divided by, which GGUF keeps as tensors: Llama 3's scaling, and longrope's two lists.
+/// Errors: another type than f32, another count than dims / 2.
+inline void read_rope_factors(const WeightSource& source, RotaryConfig& rotary) {
+  const auto read = [&](std::string_view name, std::vector<float>& out) {
+    const RawTensor* tensor = source.find(name);
+    if (tensor == nullptr) return false;
+    if (tensor->type != DType::f32 || tensor->elements() != rotary.dims / 2)
+      fail(name, concat(rotary.dims / 2, " f32 values"), concat(tensor->elements(), " of ", name_of(tensor->type)));
+    out.resize(static_cast<std::size_t>(rotary.dims / 2));
+    std::memcpy(out.data(), tensor->bytes.data(), tensor->bytes.size());
+    return true;
+  };
+  read("rope_freqs.weight", rotary.frequency_factors);
+  if (read("rope_factors_long.weight", rotary.long_factors)) {
+    rotary.scaling = RopeScaling::longrope;
+    read("rope_factors_short.weight", rotary.frequency_factors);
+  }
+}
+
+/// q, k and v, one block of rows after the other in one tensor.
+inline void name_stacked_qkv(WeightMap& map, std::string_view file, index_t q_rows, index_t k_rows) {
+  map.replace("layers.*.attention.q", file).rows(0, q_rows);
+  map.replace("layers.*.attention.k", file).rows(q_rows, k_rows);
+  map.replace("layers.*.attention.v", file).rows(q_rows + k_rows, k_rows);
+}
+
+/// Gate and up in one tensor, the gate first.
+inline void name_stacked_gate_up(WeightMap& map, std::string_view file) {
+  map.replace("layers.*.mlp.gate", file).part(0, 2);
+  map.replace("layers.*.mlp.up", file).part(1, 2);
 }
 
 /// Canonical names of a pre-norm or sandwich-norm decoder to GGUF's.
-inline WeightMap gguf_names(const HfConfig& c) {
+inline WeightMap gguf_names(const HfConfig& c, const WeightSource& source) {
   WeightMap map;
   map.rename("embedding", "token_embd");
+  map.rename("embedding.positions", "position_embd");
+  map.rename("embedding.norm", "token_embd_norm");
   map.rename("norm", "output_norm");
   map.rename("head", c.get_or("tie_word_embeddings", false) ? "token_embd" : "output");
+  map.rename("head.bias", "output.bias");
+  map.rename("layers.*.norm", "blk.*.attn_norm");
   map.rename("layers.*.attention.norm", "blk.*.attn_norm");
   map.rename("layers.*.attention.delta_norm", "blk.*.post_attention_norm");
   map.rename("layers.*.attention.q", "blk.*.attn_q");
@@ -50,8 +73,20 @@ inline WeightMap gguf_names(const HfConfig& c) {
   map.rename("layers.*.mlp.gate", "blk.*.ffn_gate");
   map.rename("layers.*.mlp.up", "blk.*.ffn_up");
   map.rename("layers.*.mlp.down", "blk.*.ffn_down");
-  map.ignore("rope_freqs.weight");  // rotary factors, which read_rope_freqs has read
+  if (source.find("blk.0.attn_qkv.weight") != nullptr) {
+    const index_t heads = c.size("num_attention_heads"), groups = c.size_or("num_key_value_heads", heads);
+    const index_t head_dim = c.size_or("head_dim", c.size("hidden_size") / heads);
+    name_stacked_qkv(map, "blk.*.attn_qkv", heads * head_dim, groups * head_dim);
+  }
+  for (const char* name : {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+    map.ignore(name);  // what read_rope_factors has read
   return map;
+}
+
+/// GGUF keeps q and k of Llama's relatives with the two halves of each head interleaved.
+inline void unpermute_rotary(WeightMap& map, const HfConfig& c) {
+  map.replace("layers.*.attention.q", "blk.*.attn_q").unpermute_rotary(c.size("num_attention_heads"));
+  map.replace("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size_or("num_key_value_heads", c.size("num_attention_heads")));
 }
 
 }  // namespace hw::families

@@ -2,21 +2,44 @@
 #include "headwise/families/albert.hpp"
 #include "headwise/families/bert.hpp"
 #include "headwise/families/big_bird.hpp"
+#include "headwise/families/bloom.hpp"
+#include "headwise/families/cohere.hpp"
+#include "headwise/families/cohere2.hpp"
 #include "headwise/families/distilbert.hpp"
 #include "headwise/families/electra.hpp"
 #include "headwise/families/ernie.hpp"
 #include "headwise/families/esm.hpp"
 #include "headwise/families/eurobert.hpp"
+#include "headwise/families/falcon.hpp"
 #include "headwise/families/fnet.hpp"
+#include "headwise/families/gemma.hpp"
+#include "headwise/families/gemma2.hpp"
 #include "headwise/families/gemma3.hpp"
+#include "headwise/families/glm.hpp"
+#include "headwise/families/glm4.hpp"
 #include "headwise/families/gpt2.hpp"
+#include "headwise/families/gpt_neo.hpp"
+#include "headwise/families/gpt_neox.hpp"
+#include "headwise/families/gptj.hpp"
+#include "headwise/families/granite.hpp"
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/llama.hpp"
+#include "headwise/families/mistral.hpp"
 #include "headwise/families/modernbert.hpp"
+#include "headwise/families/mpt.hpp"
+#include "headwise/families/nemotron.hpp"
 #include "headwise/families/nomic_bert.hpp"
+#include "headwise/families/olmo3.hpp"
+#include "headwise/families/openai_gpt.hpp"
+#include "headwise/families/phi.hpp"
+#include "headwise/families/phi3.hpp"
+#include "headwise/families/qwen2.hpp"
+#include "headwise/families/qwen3.hpp"
 #include "headwise/families/rembert.hpp"
 #include "headwise/families/roberta.hpp"
 #include "headwise/families/roformer.hpp"
+#include "headwise/families/smollm3.hpp"
+#include "headwise/families/starcoder2.hpp"
 #include "headwise/families/stock.hpp"
 
 namespace hw {
@@ -24,7 +47,9 @@ namespace hw {
 HEADWISE_INLINE Zoo stock_zoo() {
   using namespace families;
   Zoo zoo;
-  zoo.add<Llama>().add<Gpt2>().add<Gemma3>();
+  zoo.add<Llama>().add<Mistral>().add<Qwen2>().add<Qwen3>().add<Gemma>().add<Gemma2>().add<Gemma3>().add<Granite>().add<SmolLm3>();
+  zoo.add<Phi3>().add<Glm>().add<Glm4>().add<Olmo3>().add<Cohere>().add<Cohere2>().add<Starcoder2>().add<Nemotron>().add<Phi>();
+  zoo.add<Gpt2>().add<GptNeo>().add<GptNeoX>().add<GptJ>().add<OpenAiGpt>().add<Bloom>().add<Falcon>().add<Mpt>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   return zoo;

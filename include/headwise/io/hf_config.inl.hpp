@@ -80,7 +80,10 @@ HEADWISE_INLINE Json HfConfig::at(const ConfigKeys& keys) const {
   if (value) return *value;
   const std::string_view key = keys.all().at(0);
   const std::string label = record_->object.label_of(key);
-  fail(concat("the field ", hw::quoted(key), label.empty() ? "" : concat(" (", label, ")"), " is ",
+  std::string others;  // the names that it has in other files
+  for (const std::string_view other : keys.all())
+    if (other != key) others += concat(others.empty() ? ", or " : ", ", hw::quoted(other));
+  fail(concat("the field ", hw::quoted(key), label.empty() ? "" : concat(" (", label, ")"), label.empty() ? others : "", " is ",
               record_->object.contains(key) ? "null" : "missing"));
 }
 

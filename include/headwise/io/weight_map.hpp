@@ -23,8 +23,9 @@ class WeightRule {
   WeightRule& rows(index_t begin, index_t count);
   /// The `i`-th of `of` equal groups of rows: q, k or v of a fused tensor.
   WeightRule& part(index_t i, index_t of);
-  /// Rows lie in cycles of `of` blocks of `block` rows: block `i` of each cycle. (GPT-NeoX: q, k and v of each head side by side.)
-  WeightRule& interleaved(index_t i, index_t of, index_t block);
+  /// Rows lie in cycles of `of` blocks of `block` rows: `count` blocks of each cycle, from block `i` on. (GPT-NeoX: q, k and v of each head
+  /// side by side; Falcon: the queries of a group, its k, its v.)
+  WeightRule& interleaved(index_t i, index_t of, index_t block, index_t count = 1);
   /// Undoes the row order in which GGUF keeps q and k of llama: the two halves of each head, interleaved.
   WeightRule& unpermute_rotary(index_t heads);
   /// Entry number n of the file tensor's first dimension, n being the `capture`-th number of the canonical name (0: the first `*`).
@@ -40,7 +41,7 @@ class WeightRule {
   friend class Weights;
   struct Operation {
     enum class Kind { transpose, rows, part, interleaved, unpermute_rotary, slice, apply } kind;
-    index_t a = 0, b = 0, c = 0;
+    index_t a = 0, b = 0, c = 0, d = 0;
     std::string label;
     std::function<float(float)> function;
   };

@@ -57,34 +57,34 @@ inline bool matches(std::span<const std::string> pattern, std::span<const std::s
 }  // namespace detail
 
 HEADWISE_INLINE WeightRule& WeightRule::transpose() {
-  operations_.push_back({Operation::Kind::transpose, 0, 0, 0, "transpose", {}});
+  operations_.push_back({Operation::Kind::transpose, 0, 0, 0, 0, "transpose", {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::rows(index_t begin, index_t count) {
-  operations_.push_back({Operation::Kind::rows, begin, count, 0, concat("rows ", begin, "+", count), {}});
+  operations_.push_back({Operation::Kind::rows, begin, count, 0, 0, concat("rows ", begin, "+", count), {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::part(index_t i, index_t of) {
-  operations_.push_back({Operation::Kind::part, i, of, 0, concat("part ", i, "/", of), {}});
+  operations_.push_back({Operation::Kind::part, i, of, 0, 0, concat("part ", i, "/", of), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::interleaved(index_t i, index_t of, index_t block) {
-  operations_.push_back({Operation::Kind::interleaved, i, of, block, concat("interleaved ", i, "/", of, "/", block), {}});
+HEADWISE_INLINE WeightRule& WeightRule::interleaved(index_t i, index_t of, index_t block, index_t count) {
+  operations_.push_back({Operation::Kind::interleaved, i, of, block, count, concat("interleaved ", i, "+", count, "/", of, "/", block), {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::unpermute_rotary(index_t heads) {
-  operations_.push_back({Operation::Kind::unpermute_rotary, heads, 0, 0, concat("unpermute ", heads), {}});
+  operations_.push_back({Operation::Kind::unpermute_rotary, heads, 0, 0, 0, concat("unpermute ", heads), {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::slice(int capture) {
-  operations_.push_back({Operation::Kind::slice, capture, 0, 0, "slice", {}});
+  operations_.push_back({Operation::Kind::slice, capture, 0, 0, 0, "slice", {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::plus(float value) {
   return apply(concat("plus ", value), [value](float x) { return x + value; });
 }
 HEADWISE_INLINE WeightRule& WeightRule::apply(std::string label, std::function<float(float)> function) {
-  operations_.push_back({Operation::Kind::apply, 0, 0, 0, std::move(label), std::move(function)});
+  operations_.push_back({Operation::Kind::apply, 0, 0, 0, 0, std::move(label), std::move(function)});
   return *this;
 }
 

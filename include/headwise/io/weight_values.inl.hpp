@@ -60,9 +60,10 @@ struct Weights::Values {
       case Kind::rows: return select_range(op.a, op.b);
       case Kind::part: require_multiple(op.b); return select_range(op.a * (shape[0] / op.b), shape[0] / op.b);
       case Kind::interleaved: {
-        const index_t cycle = checked_mul(op.b, op.c, label), block = op.c;
+        const index_t cycle = checked_mul(op.b, op.c, label), first = op.a * op.c, taken = op.d * op.c;
         require_multiple(cycle);
-        return select(shape[0] / op.b, [&](index_t i) { return i / block * cycle + op.a * block + i % block; });
+        if (op.a < 0 || op.d < 1 || op.a > op.b - op.d) fail(label, concat("blocks of a cycle of ", op.b), concat(op.a, "+", op.d));
+        return select(shape[0] / op.b * op.d, [&](index_t i) { return i / taken * cycle + first + i % taken; });
       }
       case Kind::unpermute_rotary: {
         require_multiple(checked_mul(2, op.a, label));

@@ -13,11 +13,6 @@
 
 namespace hw {
 
-/// A norm that is chosen by the configuration.
-using AnyNorm = std::variant<NoNorm, RmsNorm, LayerNorm>;
-using AnyNormConfig = std::variant<NoNorm::Config, RmsNorm::Config, LayerNorm::Config>;
-AnyNorm make_norm(const AnyNormConfig& config, const Build& b);
-
 /// A table of rows, read in the type that the file has.
 class EmbeddingTable {
  public:

@@ -6,12 +6,6 @@
 
 namespace hw {
 
-HEADWISE_INLINE AnyNorm make_norm(const AnyNormConfig& config, const Build& b) {
-  if (const auto* c = std::get_if<RmsNorm::Config>(&config)) return RmsNorm(*c, b);
-  if (const auto* c = std::get_if<LayerNorm::Config>(&config)) return LayerNorm(*c, b);
-  return NoNorm();
-}
-
 HEADWISE_INLINE void EmbeddingTable::row(index_t i, float scale, bool add, std::span<float> out, const Step& step) const {
   const auto n = static_cast<index_t>(out.size());
   const ArenaScope scope(step.arena);

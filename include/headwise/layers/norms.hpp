@@ -2,6 +2,7 @@
 // Normalisation of rows.
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "headwise/flow/build.hpp"
@@ -79,5 +80,22 @@ class LayerNorm {
   std::vector<float> bias_;
   std::string where_;
 };
+
+/// A norm that is chosen by the configuration.
+using AnyNorm = std::variant<NoNorm, RmsNorm, LayerNorm>;
+using AnyNormConfig = std::variant<NoNorm::Config, RmsNorm::Config, LayerNorm::Config>;
+
+inline AnyNorm make_norm(const AnyNormConfig& config, const Build& b) {
+  if (const auto* c = std::get_if<RmsNorm::Config>(&config)) return RmsNorm(*c, b);
+  if (const auto* c = std::get_if<LayerNorm::Config>(&config)) return LayerNorm(*c, b);
+  return NoNorm();
+}
+
+/// The width of its rows; 0 for NoNorm, which takes any.
+inline index_t size_of(const AnyNormConfig& config) noexcept {
+  if (const auto* c = std::get_if<RmsNorm::Config>(&config)) return c->size;
+  if (const auto* c = std::get_if<LayerNorm::Config>(&config)) return c->size;
+  return 0;
+}
 
 }  // namespace hw

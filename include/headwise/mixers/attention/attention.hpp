@@ -19,7 +19,7 @@ namespace hw {
 struct AttentionOptions {
   std::optional<float> scale;  // absent: 1 / sqrt(head_dim)
   float soft_cap = 0.0f;       // attn_logit_softcapping: s = cap tanh(s / cap); 0: none
-  bool alibi = false;          // s += slope_head (e - i)                                       arXiv:2108.12409
+  float alibi = 0.0f;          // s += alibi slope_head (e - i); 0: none                        arXiv:2108.12409
   bool sinks = false;          // a learned logit per head (`sinks`) that takes part in the softmax and has no value
   bool output_bias = false;
 };
@@ -94,7 +94,8 @@ class Attention {
     layout_.type = b.kv();
     b.note_attention(project_.heads(), layout_);
     if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
-    if (options_.alibi) alibi_ = detail::alibi_slopes(project_.heads());
+    if (options_.alibi != 0.0f) alibi_ = detail::alibi_slopes(project_.heads());
+    for (float& slope : alibi_) slope *= options_.alibi;
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
   }
 

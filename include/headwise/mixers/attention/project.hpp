@@ -22,9 +22,10 @@ concept Project = requires(const P p, In in, Qkv& o) {
   p.project(in, o);
 };
 
-/// q = rope(norm(Wq x + bq)), k = rope(norm(Wk x + bk)), v = Wv x + bv
+/// q = rope(clip(norm(Wq x + bq))), k = rope(clip(norm(Wk x + bk))), v = clip(Wv x + bv)
 ///
-/// Weights: `q` (h k, d), `k` and `v` (g k, d), biases and norms (`q_norm`, `k_norm`, over each head) where the config says so.
+/// Weights: `q` (h k, d), `k` and `v` (g k, d), biases and norms (`q_norm`, `k_norm`) where the config says so. A norm is over each head
+/// where its size is head_dim (arXiv:2010.04245), over all heads together where it is their number times head_dim.
 class QkvProjection {
  public:
   struct Config {
@@ -33,7 +34,8 @@ class QkvProjection {
     index_t num_key_value_heads = 0;
     index_t head_dim = 0;
     bool bias = false;
-    std::optional<float> norm_eps{};       // RMSNorm over each head of q and k, before the rotation
+    AnyNormConfig q_norm{}, k_norm{};      // before the rotation
+    float clip = 0.0f;                     // clip_qkv: into [-clip, clip]; 0: no limit
     std::optional<RotaryConfig> rotary{};  // absent: no rotation
     bool rotate_values = false;            // v as well
   };
@@ -46,7 +48,7 @@ class QkvProjection {
  private:
   Config config_;
   Linear qkv_;
-  std::optional<RmsNorm> q_norm_, k_norm_;
+  AnyNorm q_norm_, k_norm_;
   Slot angles_;
 };
 

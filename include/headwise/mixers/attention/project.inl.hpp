@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "headwise/mixers/attention/project.hpp"
 
 namespace hw {
@@ -17,6 +19,14 @@ inline const QkvProjection::Config& checked(const QkvProjection::Config& c, cons
   if (c.num_attention_heads % c.num_key_value_heads != 0)
     fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"),
          std::to_string(c.num_key_value_heads));
+  if (!(c.clip >= 0)) fail(where, "a clip of at least 0 (0: no limit)", concat(c.clip));
+  const auto check_norm = [&](const AnyNormConfig& norm, index_t heads, const char* name) {
+    const index_t size = size_of(norm), all = heads * c.head_dim;
+    if (size != 0 && size != c.head_dim && size != all)
+      fail(b.path(name), concat("a norm over each head, ", c.head_dim, ", or over all, ", all), std::to_string(size));
+  };
+  check_norm(c.q_norm, c.num_attention_heads, "q_norm");
+  check_norm(c.k_norm, c.num_key_value_heads, "k_norm");
   if (c.rotary) check_rotary(*c.rotary, c.head_dim, where);
   return c;
 }
@@ -30,10 +40,8 @@ HEADWISE_INLINE QkvProjection::QkvProjection(const Config& c, const Build& b)
             {"k", c.num_key_value_heads * c.head_dim, c.bias},
             {"v", c.num_key_value_heads * c.head_dim, c.bias}},
            b) {
-  if (c.norm_eps) {
-    q_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("q_norm"));
-    k_norm_.emplace(RmsNorm::Config{c.head_dim, *c.norm_eps}, b.scope("k_norm"));
-  }
+  q_norm_ = make_norm(c.q_norm, b.scope("q_norm"));
+  k_norm_ = make_norm(c.k_norm, b.scope("k_norm"));
   if (c.rotary) angles_ = rotary_stream(*c.rotary, b);
 }
 
@@ -43,13 +51,24 @@ HEADWISE_INLINE void QkvProjection::project(In in, Qkv& o) const {
   const View all = step.arena.take_view(in.x.rows, q + 2 * k);
   qkv_.forward(in.x, all, in.frame);
   o = {all.col_range(0, q), all.col_range(q, q + k), all.col_range(q + k, q + 2 * k)};
-  if (q_norm_)
-    for (index_t t = 0; t < all.rows; ++t) {
-      const View qh(o.q.row(t), config_.num_attention_heads, config_.head_dim),
-          kh(o.k.row(t), config_.num_key_value_heads, config_.head_dim);
-      q_norm_->forward(qh, qh, in.frame);
-      k_norm_->forward(kh, kh, in.frame);
-    }
+  const auto normalise = [&](const AnyNorm& any, index_t size, View x) {
+    std::visit(
+        [&](const auto& norm) {
+          if (size == x.cols) return norm.forward(x, x, in.frame);
+          for (index_t t = 0; t < x.rows; ++t) {
+            const View heads(x.row(t), x.cols / size, size);
+            norm.forward(heads, heads, in.frame);
+          }
+        },
+        any);
+  };
+  if (const index_t size = size_of(config_.q_norm)) normalise(q_norm_, size, o.q);
+  if (const index_t size = size_of(config_.k_norm)) normalise(k_norm_, size, o.k);
+  if (config_.clip > 0)
+    step.parallel_rows(all.rows, all.cols, [&](index_t begin, index_t end) {
+      for (index_t t = begin; t < end; ++t)
+        for (float& v : all[t]) v = std::clamp(v, -config_.clip, config_.clip);
+    });
   if (config_.rotary) {
     const index_t n = config_.rotary->dims / 2;
     const View angles = in.frame.at(angles_);

@@ -52,7 +52,9 @@ HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, in
     theta *= std::pow(c.factor * static_cast<double>(total) / c.original_max_positions - (c.factor - 1), dims / (dims - 2));
   std::vector<double> f(static_cast<std::size_t>(c.dims / 2));
   for (std::size_t i = 0; i < f.size(); ++i) f[i] = std::pow(theta, -2.0 * static_cast<double>(i) / dims);
-  for (std::size_t i = 0; i < c.frequency_factors.size(); ++i) f[i] /= static_cast<double>(c.frequency_factors[i]);
+  const bool is_long = c.scaling == RopeScaling::longrope && rotary_regime(c, total) != 0;
+  const std::vector<float>& factors = is_long ? c.long_factors : c.frequency_factors;
+  for (std::size_t i = 0; i < factors.size(); ++i) f[i] /= static_cast<double>(factors[i]);
   if (c.scaling == RopeScaling::linear)
     for (double& v : f) v /= c.factor;
   if (c.scaling == RopeScaling::yarn) detail::yarn_frequencies(c, f);
@@ -61,8 +63,9 @@ HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, in
 }
 
 HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
-  if (c.scaling != RopeScaling::yarn) return 1.0;
+  if (c.scaling != RopeScaling::yarn && c.scaling != RopeScaling::longrope) return 1.0;
   if (c.attention_factor != 0) return c.attention_factor;
+  if (c.scaling == RopeScaling::longrope) return c.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(c.factor) / std::log(c.original_max_positions));
   const auto of = [&](double mscale) { return c.factor <= 1 ? 1.0 : 0.1 * mscale * std::log(c.factor) + 1.0; };
   return c.mscale != 0 && c.mscale_all_dim != 0 ? of(c.mscale) / of(c.mscale_all_dim) : of(1.0);
 }
@@ -74,12 +77,20 @@ HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::
     if (!(v > 0) || !(v < 1e30)) fail(where, concat("a positive ", name), concat(v));
   };
   positive(c.theta, "rope_theta");
-  if (!c.frequency_factors.empty() && static_cast<index_t>(c.frequency_factors.size()) != c.dims / 2)
-    fail(where, concat(c.dims / 2, " frequency factors"), std::to_string(c.frequency_factors.size()));
+  for (const auto* factors : {&c.frequency_factors, &c.long_factors}) {
+    if (factors->empty()) continue;
+    if (static_cast<index_t>(factors->size()) != c.dims / 2)
+      fail(where, concat(c.dims / 2, " frequency factors"), std::to_string(factors->size()));
+    for (const float v : *factors) positive(v, "frequency factor");
+  }
   if (c.scaling == RopeScaling::none) return;
   positive(c.factor, "rope scaling factor");
   if (c.scaling == RopeScaling::linear) return;
   positive(c.original_max_positions, "original_max_position_embeddings");
+  if (c.scaling == RopeScaling::longrope && (c.frequency_factors.empty() || c.long_factors.empty()))
+    fail(where, "longrope needs factors for short and for long sequences");
+  if (c.scaling == RopeScaling::longrope && c.original_max_positions <= 1)
+    fail(where, "an original_max_position_embeddings above 1", concat(c.original_max_positions));
   if (c.scaling == RopeScaling::dynamic && c.dims == 2) fail(where, "dynamic rope needs more than 2 rotary dimensions");
   if (c.scaling == RopeScaling::yarn) {
     positive(c.beta_fast, "beta_fast");
@@ -94,7 +105,9 @@ HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::
 }
 
 HEADWISE_INLINE int rotary_regime(const RotaryConfig& c, index_t total) {
-  if (c.scaling != RopeScaling::dynamic || static_cast<double>(total) <= c.original_max_positions) return 0;
+  const bool changes = c.scaling == RopeScaling::dynamic || c.scaling == RopeScaling::longrope;
+  if (!changes || static_cast<double>(total) <= c.original_max_positions) return 0;
+  if (c.scaling == RopeScaling::longrope) return 1;
   return static_cast<int>(std::min<index_t>(total, std::numeric_limits<int>::max()));
 }
 
@@ -114,7 +127,8 @@ HEADWISE_INLINE Slot rotary_stream(const RotaryConfig& c, const Build& b) {
        {static_cast<double>(c.dims), c.theta, static_cast<double>(c.scaling), c.factor, c.original_max_positions, c.attention_factor,
         c.beta_fast, c.beta_slow, c.mscale, c.mscale_all_dim, static_cast<double>(c.truncate), c.low_freq_factor, c.high_freq_factor})
     key += concat(" ", std::bit_cast<std::uint64_t>(v));
-  for (const float v : c.frequency_factors) key += concat(" ", std::bit_cast<std::uint32_t>(v));
+  for (const auto* factors : {&c.frequency_factors, &c.long_factors})
+    for (const float v : *factors) key += concat(" ", std::bit_cast<std::uint32_t>(v));
   return b.step_stream(key, c.dims,
                        [c, usual = rotary_frequencies(c, 0), magnitude = rotary_magnitude(c)](const TokenSet& tokens, View out) {
                          const index_t n = c.dims / 2;
