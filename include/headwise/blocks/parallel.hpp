@@ -15,7 +15,8 @@ namespace hw {
 /// Weights: the norm's in scope `norm` beside the sublayer's.
 template <Norm N, class S>
 class Normed {
-  static_assert(Sublayer<S>, "Normed<Norm, Sublayer>: Sublayer must have forward(In, View delta) const, with its States where it has a State");
+  static_assert(Sublayer<S>,
+                "Normed<Norm, Sublayer>: Sublayer must have forward(In, View delta) const, with its States where it has a State");
 
  public:
   using State = state_of<S>;
@@ -61,9 +62,8 @@ class Parallel {
   void forward(In in, View delta, const States<State>& states) const {
     const Step& step = in.frame.step;
     const View other = step.arena.take_view(delta.rows, delta.cols);
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (run<I>(in, I == 0 ? delta : other, delta, states), ...);
-    }(std::index_sequence_for<Branches...>());
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (run<I>(in, I == 0 ? delta : other, delta, states), ...); }
+    (std::index_sequence_for<Branches...>());
   }
 
   State make_state() const {
@@ -73,8 +73,7 @@ class Parallel {
  private:
   // Braces, so that the branches are built in order.
   template <std::size_t... I>
-  Parallel(const Config& c, const Build& b, std::index_sequence<I...>)
-      : branches_{Branches(std::get<I>(c), b.scope(Branches::kName))...} {}
+  Parallel(const Config& c, const Build& b, std::index_sequence<I...>) : branches_{Branches(std::get<I>(c), b.scope(Branches::kName))...} {}
 
   template <std::size_t I>
   void run(In in, View out, View delta, const States<State>& states) const {

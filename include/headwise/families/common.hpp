@@ -33,6 +33,18 @@ inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t 
   return types;
 }
 
+/// The window of each layer, 0 for none: sliding_window (or `fallback`) for those whose type is sliding_attention, or, where layer_types is
+/// missing, for those of which slides(i) says so.
+template <class Slides>
+std::vector<index_t> read_windows(const HfConfig& c, std::size_t layers, index_t fallback, const Slides& slides) {
+  const index_t window = c.json().contains("sliding_window") ? c.size_or("sliding_window", 0, 0) : fallback;  // null: none
+  const auto types = read_layer_types(c, layers, {"sliding_attention", "full_attention"});
+  std::vector<index_t> out(layers, 0);
+  for (std::size_t i = 0; i < layers; ++i)
+    if (types.empty() ? slides(i) : types[i] == "sliding_attention") out[i] = window;
+  return out;
+}
+
 /// The activation. Errors: an unknown name; null, which is no way to ask for the default.
 inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std::string_view fallback) {
   if (const auto name = c.find(keys)) return parse_activation(name->as<std::string>());

@@ -6,7 +6,7 @@
 
 #include "headwise/blocks/parallel.hpp"
 #include "headwise/families/common.hpp"
-#include "headwise/families/gguf_names.hpp"
+#include "headwise/families/decoder_names.hpp"
 #include "headwise/families/zoo.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/attention/attention.hpp"
@@ -69,7 +69,8 @@ struct DecoderParts {
     attention.options.output_bias = gguf ? source.find("blk.0.attn_output.bias") != nullptr : bias;
     mlp.hidden_size = d;
     mlp.intermediate_size = c.size_or({"intermediate_size", "n_inner", "ffn_dim", "dff", "ffn_hidden_size"}, 4 * d);
-    mlp.activation = read_activation(c, {"hidden_act", "activation_function", "hidden_activation", "activation", "afn"}, defaults.activation);
+    mlp.activation =
+        read_activation(c, {"hidden_act", "activation_function", "hidden_activation", "activation", "afn"}, defaults.activation);
     mlp.bias = gguf ? source.find("blk.0.ffn_up.bias") != nullptr : c.get_or("mlp_bias", defaults.mlp_bias);
     embedding = {.vocab_size = vocab, .hidden_size = d};
     head = {DenseStage{"", vocab, false}};
@@ -108,48 +109,16 @@ struct DecoderParts {
   }
 };
 
-/// The window of each layer, 0 for none: sliding_window (or `fallback`) for those whose type is sliding_attention, or, where layer_types is
-/// missing, for those of which slides(i) says so.
-template <class Slides>
-std::vector<index_t> read_windows(const HfConfig& c, std::size_t layers, index_t fallback, const Slides& slides) {
-  const index_t window = c.json().contains("sliding_window") ? c.size_or("sliding_window", 0, 0) : fallback;  // null: none
-  const auto types = read_layer_types(c, layers, {"sliding_attention", "full_attention"});
-  std::vector<index_t> out(layers, 0);
-  for (std::size_t i = 0; i < layers; ++i)
-    if (types.empty() ? slides(i) : types[i] == "sliding_attention") out[i] = window;
-  return out;
-}
-
-/// A head that is the embedding: the file may hold a copy of it.
-inline void name_head(WeightMap& map, const HfConfig& c, std::string_view embedding, std::string_view head, bool tied) {
-  tied = c.get_or("tie_word_embeddings", tied);
-  map.rename("head", tied ? embedding : head);
-  if (tied) map.ignore(concat(head, ".weight"));
-}
-
-/// q, k and v of each head side by side in one tensor.
-inline void name_interleaved_qkv(WeightMap& map, std::string_view file, index_t head_dim) {
-  for (const index_t i : {0, 1, 2})
-    map.rename(concat("layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), file)
-        .interleaved(i, 3, head_dim);
-}
-
-/// The names that Llama's files introduced and most later families kept. `tied`: where the configuration does not say.
-inline WeightMap decoder_names(const HfConfig& c, const WeightSource& source, bool tied = false) {
-  if (has_gguf_names(source)) return gguf_names(c, source);
-  WeightMap map;
-  map.rename("embedding", "model.embed_tokens");
-  map.rename("norm", "model.norm");
-  map.rename("layers.*.norm", "model.layers.*.input_layernorm");
-  map.rename("layers.*.attention", "model.layers.*.self_attn");
-  map.rename("layers.*.attention.norm", "model.layers.*.input_layernorm");
-  for (const char* name : {"q", "k", "v", "o"})
-    map.rename(concat("layers.*.attention.", name), concat("model.layers.*.self_attn.", name, "_proj"));
-  map.rename("layers.*.mlp.norm", "model.layers.*.post_attention_layernorm");
-  for (const char* name : {"gate", "up", "down"}) map.rename(concat("layers.*.mlp.", name), concat("model.layers.*.mlp.", name, "_proj"));
-  map.ignore("**.rotary_emb.inv_freq");
-  name_head(map, c, "model.embed_tokens", "lm_head", tied);
-  return map;
-}
-
 }  // namespace hw::families
+
+#if defined(HEADWISE_COMPILED)  // the stacks that several families have are instantiated once, with this file's definitions
+extern template class hw::Stack<hw::families::DecoderParts<hw::RmsNorm, hw::GatedMlp>::PreNormBlock>;
+extern template class hw::Stack<hw::families::DecoderParts<hw::RmsNorm, hw::GatedMlp>::SandwichBlock>;
+extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::Mlp>::PreNormBlock>;
+extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::Mlp>::ParallelBlock>;
+extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::GatedMlp>::ParallelBlock>;
+#endif
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/families/decoder.inl.hpp"
+#endif

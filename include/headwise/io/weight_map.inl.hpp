@@ -69,7 +69,8 @@ HEADWISE_INLINE WeightRule& WeightRule::part(index_t i, index_t of) {
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::interleaved(index_t i, index_t of, index_t block, index_t count) {
-  operations_.push_back({Operation::Kind::interleaved, i, of, block, count, concat("interleaved ", i, "+", count, "/", of, "/", block), {}});
+  operations_.push_back(
+      {Operation::Kind::interleaved, i, of, block, count, concat("interleaved ", i, "+", count, "/", of, "/", block), {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::unpermute_rotary(index_t heads) {

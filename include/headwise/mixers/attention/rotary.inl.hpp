@@ -65,7 +65,8 @@ HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, in
 HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
   if (c.scaling != RopeScaling::yarn && c.scaling != RopeScaling::longrope) return 1.0;
   if (c.attention_factor != 0) return c.attention_factor;
-  if (c.scaling == RopeScaling::longrope) return c.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(c.factor) / std::log(c.original_max_positions));
+  if (c.scaling == RopeScaling::longrope)
+    return c.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(c.factor) / std::log(c.original_max_positions));
   const auto of = [&](double mscale) { return c.factor <= 1 ? 1.0 : 0.1 * mscale * std::log(c.factor) + 1.0; };
   return c.mscale != 0 && c.mscale_all_dim != 0 ? of(c.mscale) / of(c.mscale_all_dim) : of(1.0);
 }
