@@ -154,4 +154,38 @@ TEST(Embedding, RefusesAWidthWithoutAProjection) {
   EXPECT_THROW(Model(c, hw::RandomWeights{}), hw::Error);
 }
 
+// sin in the first half of the columns, cos in the second; positions go on from the state's size.
+TEST(Embedding, AddsSinusoidsOfThePosition) {
+  using Layer = hw::Block<hw::PreNorm<hw::RmsNorm, hw::GatedMlp>>;
+  const auto rows = [](index_t steps, bool twice) {
+    hw::Decoder<Layer>::Config c;
+    c.embedding = {.vocab_size = 10, .hidden_size = 6, .sinusoid_steps = steps};
+    c.blocks = {Layer::Config{{{hw::RmsNorm::Config{6}}, {6, 8}}}};
+    const hw::Decoder<Layer> model(c, hw::RandomWeights{1}, std::make_shared<hw::ThreadPool>(1));
+    std::vector<float> out;
+    const auto look = [&](const hw::TapPoint& at, hw::View x) {
+      if (at.kind == hw::TapPoint::after_embedding) out.insert(out.end(), x.data, x.row(x.rows));
+    };
+    const hw::Tap tap(look);
+    hw::Output unused;
+    hw::StateSet state = model.make_state();
+    const std::vector<std::int32_t> ids{1, 2, 3, 4};
+    for (int i = 0; i < (twice ? 2 : 1); ++i)
+      model.forward({.ids = std::span(ids).subspan(twice ? 2 * i : 0, twice ? 2 : 4), .state = &state}, unused, {.tap = &tap});
+    return out;
+  };
+  const auto plain = rows(0, false);
+  for (const index_t steps : {3, 2}) {
+    const auto x = rows(steps, false);
+    EXPECT_EQ(rows(steps, true), x);
+    for (int t = 0; t < 4; ++t)
+      for (int i = 0; i < 3; ++i) {
+        const double angle = t * std::pow(10000.0, -i / static_cast<double>(steps));
+        const auto at = static_cast<std::size_t>(6 * t + i);
+        EXPECT_NEAR(x[at] - plain[at], std::sin(angle), 1e-6);
+        EXPECT_NEAR(x[at + 3] - plain[at + 3], std::cos(angle), 1e-6);
+      }
+  }
+}
+
 }  // namespace

@@ -2,8 +2,6 @@
 // What decoder families share: one reader of their configurations, the usual blocks, and the names of most checkpoints. A family says
 // what is different.
 
-#include <optional>
-
 #include "headwise/blocks/parallel.hpp"
 #include "headwise/families/common.hpp"
 #include "headwise/families/decoder_names.hpp"
@@ -50,25 +48,22 @@ struct DecoderParts {
       : layers(read_layers(c, {"num_hidden_layers", "n_layer", "num_layers", "n_layers"}, source)) {
     const auto d = c.size({"hidden_size", "n_embd", "n_embed", "d_model"}), vocab = c.size("vocab_size");
     const auto heads = c.size({"num_attention_heads", "n_head", "num_heads", "n_heads"});
-    const index_t head_dim = c.size_or("head_dim", defaults.head_dim > 0 ? defaults.head_dim : d / heads);
-    const bool gguf = has_gguf_names(source);  // says by its tensors what has a bias
+    const bool gguf = has_gguf_names(source);  // has defaults of its own, and says by its tensors what has a bias
+    const index_t head_dim = c.size_or("head_dim", defaults.head_dim > 0 && !gguf ? defaults.head_dim : d / heads);
     const bool bias =
         gguf ? source.find("blk.0.attn_q.bias") || source.find("blk.0.attn_qkv.bias") : c.get_or("attention_bias", defaults.bias);
     norm.size = d;
     norm.eps = static_cast<float>(
         c.positive_or({"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"}, defaults.norm_eps));
-    attention.project = {.hidden_size = d,
-                         .num_attention_heads = heads,
-                         .num_key_value_heads = c.size_or({"num_key_value_heads"}, heads),
-                         .head_dim = head_dim,
-                         .bias = bias};
+    attention.project = {d, heads, c.size_or("num_key_value_heads", heads), head_dim, bias};
     if (defaults.rotary) {
       attention.project.rotary = read_rotary(c, head_dim, {}, defaults.rope_theta, gguf ? 1.0 : defaults.rotary_share);
       read_rope_factors(source, *attention.project.rotary);
     }
     attention.options.output_bias = gguf ? source.find("blk.0.attn_output.bias") != nullptr : bias;
     mlp.hidden_size = d;
-    mlp.intermediate_size = c.size_or({"intermediate_size", "n_inner", "ffn_dim", "dff", "ffn_hidden_size"}, 4 * d);
+    const ConfigKeys width = {"intermediate_size", "n_inner", "ffn_dim", "dff", "ffn_hidden_size"};
+    mlp.intermediate_size = std::same_as<M, GatedMlp> ? c.size(width) : c.size_or(width, 4 * d);
     mlp.activation =
         read_activation(c, {"hidden_act", "activation_function", "hidden_activation", "activation", "afn"}, defaults.activation);
     mlp.bias = gguf ? source.find("blk.0.ffn_up.bias") != nullptr : c.get_or("mlp_bias", defaults.mlp_bias);

@@ -31,10 +31,8 @@ inline void read_rope_factors(const WeightSource& source, RotaryConfig& rotary) 
     return true;
   };
   read("rope_freqs.weight", rotary.frequency_factors);
-  if (read("rope_factors_long.weight", rotary.long_factors)) {
-    rotary.scaling = RopeScaling::longrope;
-    read("rope_factors_short.weight", rotary.frequency_factors);
-  }
+  read("rope_factors_long.weight", rotary.long_factors);
+  read("rope_factors_short.weight", rotary.frequency_factors);
 }
 
 /// q, k and v, one block of rows after the other in one tensor.

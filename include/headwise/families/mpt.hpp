@@ -16,7 +16,8 @@ struct Mpt {
     p.attention.options.alibi = 1.0f;
     c.only("no_bias", true);
     c.only("logit_scale", nullptr);
-    c.ignore({"embedding_fraction", "expansion_ratio", "learned_pos_emb", "norm_type", "verbose", "max_alibi_bias"});
+    c.ignore({"embedding_fraction", "expansion_ratio", "learned_pos_emb", "norm_type", "verbose"});
+    c.only("alibi_bias_max", 8);  // GGUF
     double clip = c.number_or("clip_qkv", 0.0);
     if (const auto a = c.find_sub("attn_config")) {
       clip = a->number_or("clip_qkv", 0.0);

@@ -19,6 +19,7 @@ struct Olmo3 {
     const RotaryConfig global = read_rotary(c, project.head_dim, "full_attention", 5e5);
     RotaryConfig local = global;
     local.scaling = RopeScaling::none;
+    local.theta = c.positive_or("rope_local_base_freq", global.theta);  // GGUF
     if (c.has("rope_parameters")) local = read_rotary(c, project.head_dim, "sliding_attention", 5e5);
     const index_t window = c.get<std::string>("model_type") == "olmo3" ? 4096 : 0;
     const auto windows = read_windows(c, p.layers, window, [](std::size_t i) { return (i + 1) % 4 != 0; });

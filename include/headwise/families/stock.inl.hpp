@@ -5,6 +5,7 @@
 #include "headwise/families/bloom.hpp"
 #include "headwise/families/cohere.hpp"
 #include "headwise/families/cohere2.hpp"
+#include "headwise/families/ctrl.hpp"
 #include "headwise/families/distilbert.hpp"
 #include "headwise/families/electra.hpp"
 #include "headwise/families/ernie.hpp"
@@ -31,6 +32,7 @@
 #include "headwise/families/nomic_bert.hpp"
 #include "headwise/families/olmo3.hpp"
 #include "headwise/families/openai_gpt.hpp"
+#include "headwise/families/opt.hpp"
 #include "headwise/families/phi.hpp"
 #include "headwise/families/phi3.hpp"
 #include "headwise/families/qwen2.hpp"
@@ -39,6 +41,7 @@
 #include "headwise/families/roberta.hpp"
 #include "headwise/families/roformer.hpp"
 #include "headwise/families/smollm3.hpp"
+#include "headwise/families/stablelm.hpp"
 #include "headwise/families/starcoder2.hpp"
 #include "headwise/families/stock.hpp"
 
@@ -49,7 +52,8 @@ HEADWISE_INLINE Zoo stock_zoo() {
   Zoo zoo;
   zoo.add<Llama>().add<Mistral>().add<Qwen2>().add<Qwen3>().add<Gemma>().add<Gemma2>().add<Gemma3>().add<Granite>().add<SmolLm3>();
   zoo.add<Phi3>().add<Glm>().add<Glm4>().add<Olmo3>().add<Cohere>().add<Cohere2>().add<Starcoder2>().add<Nemotron>().add<Phi>();
-  zoo.add<Gpt2>().add<GptNeo>().add<GptNeoX>().add<GptJ>().add<OpenAiGpt>().add<Bloom>().add<Falcon>().add<Mpt>();
+  zoo.add<Gpt2>().add<GptNeo>().add<GptNeoX>().add<GptJ>().add<OpenAiGpt>().add<Opt>().add<Ctrl>().add<Bloom>();
+  zoo.add<Falcon>().add<Mpt>().add<StableLm>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   return zoo;

@@ -9,7 +9,7 @@ namespace detail {
 
 // How one key is translated. `gguf` is written without the architecture.
 struct GgufField {
-  enum class Type { size, count, real } type;  // size: at least 1; count: 0 is "none"
+  enum class Type { size, count, real, flag } type;  // size: at least 1; count: 0 is "none"
   std::string_view gguf, hf;
 };
 
@@ -23,6 +23,13 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::count, "attention.sliding_window", "sliding_window"},
     {GgufField::Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps"},
     {GgufField::Type::real, "attention.layer_norm_epsilon", "layer_norm_eps"},
+    {GgufField::Type::real, "attention.scale", "attention_scale"},
+    {GgufField::Type::real, "attention.clamp_kqv", "clip_qkv"},
+    {GgufField::Type::real, "attention.max_alibi_bias", "alibi_bias_max"},
+    {GgufField::Type::real, "embedding_scale", "embedding_scale"},
+    {GgufField::Type::real, "residual_scale", "residual_scale"},
+    {GgufField::Type::real, "logit_scale", "logit_scale"},
+    {GgufField::Type::flag, "use_parallel_residual", "use_parallel_residual"},
     {GgufField::Type::real, "attn_logit_softcapping", "attn_logit_softcapping"},
     {GgufField::Type::real, "final_logit_softcapping", "final_logit_softcapping"},
     {GgufField::Type::size, "context_length", "max_position_embeddings"},
@@ -48,6 +55,7 @@ class GgufConfigWriter {
     if (written_.contains("hidden_size") && !written_.contains("rms_norm_eps") && !written_.contains("layer_norm_eps"))
       gguf_.at(full("attention.layer_norm_rms_epsilon"));
     write_head_width();
+    write_window_pattern();
     write_rope_scaling();
     write_vocabulary();
     pass_on_the_rest();
@@ -95,6 +103,7 @@ class GgufConfigWriter {
         return put(field.hf, key, size_of(*value));
       case GgufField::Type::count: return put(field.hf, key, size_of(*value));
       case GgufField::Type::real: return put(field.hf, key, value->as<double>());
+      case GgufField::Type::flag: return put(field.hf, key, value->as<bool>());
     }
   }
 
@@ -116,6 +125,16 @@ class GgufConfigWriter {
       put("partial_rotary_factor", full("rope.dimension_count"), static_cast<double>(size_of(*rotated)) / static_cast<double>(width));
   }
 
+  // Which layers have a window: one flag for each, or that all but every n-th have one.
+  void write_window_pattern() {
+    const auto pattern = take("attention.sliding_window_pattern");
+    if (!pattern) return;
+    if (!pattern->is_array()) return put("sliding_window_pattern", full("attention.sliding_window_pattern"), size_of(*pattern));
+    std::vector<std::string> types;
+    for (const bool slides : pattern->as<std::vector<bool>>()) types.emplace_back(slides ? "sliding_attention" : "full_attention");
+    put("layer_types", full("attention.sliding_window_pattern"), types);
+  }
+
   void write_rope_scaling() {
     const auto type = take("rope.scaling.type");
     const auto factor = take("rope.scaling.factor");
@@ -123,7 +142,12 @@ class GgufConfigWriter {
     const auto original = take("rope.scaling.original_context_length");
     const auto attention_factor = take("rope.scaling.attn_factor");
     take("rope.scaling.finetuned");  // says what the training was, not what to compute
-    const std::string kind = type ? type->as<std::string>() : legacy && legacy->as<double>() != 1.0 ? "linear" : "none";
+    const auto tensors = gguf_.tensors();
+    const bool lists = std::any_of(tensors.begin(), tensors.end(), [](const RawTensor& t) { return t.name == "rope_factors_long.weight"; });
+    const std::string kind = lists                                   ? "longrope"
+                             : type                                  ? type->as<std::string>()
+                             : legacy && legacy->as<double>() != 1.0 ? "linear"
+                                                                     : "none";
     if (kind == "none") return;
     out_.key("rope_scaling").begin_object();
     out_.member("rope_type", kind).label("rope_scaling.rope_type", full("rope.scaling.type"));
@@ -159,7 +183,8 @@ class GgufConfigWriter {
     if (const auto types = gguf_.find("tokenizer.ggml.token_type_count"))
       put("type_vocab_size", "tokenizer.ggml.token_type_count", types->as<index_t>());
     if (const auto causal = take("attention.causal"); causal && causal->as<bool>()) put("is_decoder", full("attention.causal"), true);
-    take("pooling_type");  // read by those who pool
+    take("pooling_type");        // read by those who pool
+    take("tensor_data_layout");  // a remark of early converters
     for (const Gguf::Entry& entry : gguf_.metadata()) {
       if (!tokens || !entry.key.starts_with("tokenizer.ggml.") || !entry.key.ends_with("_token_id")) continue;
       const auto count = tokens->size();

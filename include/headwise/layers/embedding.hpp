@@ -36,7 +36,7 @@ struct CoordTable {
   int minus = -1;  // -1: nothing is taken away
 };
 
-/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t] + sum of Config::tables)
+/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t] + sum of Config::tables + sinusoids of coord_t)
 ///
 /// The tables may be narrower or wider than the stream (ALBERT, arXiv:1909.11942): `projection` maps E's row before the others are added,
 /// or the row after the norm.
@@ -59,6 +59,9 @@ class Embedding {
     Projection projection = Projection::none;  // of E's rows, so that all other tables have hidden_size columns; or of the normed rows
     bool projection_bias = true;
     std::vector<CoordTable> tables{};
+    // Above 0: [sin(p f), cos(p f)] is added, f_i = 10000^(-i / sinusoid_steps), i < columns / 2, p = coord_t; columns / 2 in the paper,
+    // one less in others.                                                                              arXiv:1706.03762
+    index_t sinusoid_steps = 0;
     // Token dropout, as protein models were trained with: E's row of this id is 0, and all others are multiplied by
     // (1 - 0.15 * 0.8) / (1 - this id's share of the sequence). Below 0: off.                           doi:10.1126/science.ade2574
     std::int32_t mask_id = -1;
@@ -81,6 +84,7 @@ class Embedding {
   std::optional<EmbeddingTable> positions_;
   std::optional<EmbeddingTable> types_;
   std::vector<EmbeddingTable> tables_;
+  std::vector<double> frequencies_;  // of the sinusoids
   AnyNorm norm_;
   std::optional<Linear> projection_;
 };

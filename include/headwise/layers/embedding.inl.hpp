@@ -21,6 +21,8 @@ inline const Embedding::Config& checked(const Embedding::Config& c, const Build&
   if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
   if (c.width() != c.hidden_size && c.projection == Embedding::Projection::none)
     fail(b.path("weight"), concat("a projection from ", c.width(), " to ", c.hidden_size, " columns"), "none");
+  if (c.sinusoid_steps < 0 || (c.sinusoid_steps > 0 && c.hidden_size % 2 != 0))
+    fail(b.path("weight"), "sinusoids of at least 0 steps, and an even width for them", shape_string({c.sinusoid_steps, c.hidden_size}));
   for (const CoordTable& table : c.tables)
     if (table.rows <= 0 || table.axis < 0)
       fail(b.path(table.name), "rows above 0 and an axis of at least 0", shape_string({table.rows, table.axis}));
@@ -35,6 +37,9 @@ HEADWISE_INLINE Embedding::Embedding(const Config& c, const Build& b)
   if (c.positions > 0) positions_.emplace(c.positions, width, b.scope("positions"));
   if (c.types > 0) types_.emplace(c.types, width, b.scope("types"));
   for (const CoordTable& table : c.tables) tables_.emplace_back(table.rows, width, b.scope(table.name));
+  if (c.sinusoid_steps > 0)
+    for (index_t i = 0; i < width / 2; ++i)
+      frequencies_.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(c.sinusoid_steps)));
   if (c.projection != Projection::none) projection_.emplace(c.width(), c.hidden_size, c.projection_bias, b.scope("projection"));
 }
 
@@ -81,6 +86,11 @@ HEADWISE_INLINE void Embedding::add_tables(View x, const Frame& f) const {
     };
     if (positions_)
       positions_->row(std::clamp<index_t>(coord(0) + config_.position_offset, 0, positions_->count() - 1), 1.0f, true, x[t], f.step);
+    for (std::size_t j = 0; j < frequencies_.size(); ++j) {
+      const double angle = static_cast<double>(tokens.coord[i * static_cast<std::size_t>(tokens.axes)]) * frequencies_[j];
+      x[t][j] += static_cast<float>(std::sin(angle));
+      x[t][frequencies_.size() + j] += static_cast<float>(std::cos(angle));
+    }
     if (types_) {
       if (tokens.mark[i] < 0 || tokens.mark[i] >= types_->count())
         fail(concat("forward: row ", t), concat("a token type below ", types_->count()), std::to_string(tokens.mark[i]));

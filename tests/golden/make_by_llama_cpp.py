@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Makes golden cases of architectures that have a GGUF form but no other recorded oracle: small random checkpoints, run by llama.cpp in f32.
+
+    pip install gguf numpy safetensors llama-cpp-python
+    make_by_llama_cpp.py [NAME...]      writes tests/golden/models/NAME (and the file that llama.cpp read: tests/golden/gguf/NAME.gguf)
+"""
+
+import ctypes
+import json
+import os
+import sys
+
+import llama_cpp as llama
+import numpy as np
+from safetensors.numpy import save_file
+
+import make_gguf
+
+COMMON = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+          "max_position_embeddings": 64, "hidden_act": "silu", "rope_theta": 10000.0, "torch_dtype": "float32", "bos_token_id": 1,
+          "eos_token_id": 2, "pad_token_id": 0, "attention_dropout": 0.0, "initializer_range": 0.02, "use_cache": True}
+
+CASES = {
+    "stablelm": ("stablelm", make_gguf.LLAMA, make_gguf.nothing,
+                 "StableLM 2: LayerNorm, gated MLP, biases on q/k/v only, rotary on a quarter of the head dims, untied",
+                 {"model_type": "stablelm", "architectures": ["StableLmForCausalLM"], "layer_norm_eps": 1e-5, "num_hidden_layers": 2,
+                  "partial_rotary_factor": 0.25, "use_qkv_bias": True, "use_parallel_residual": False, "qk_layernorm": False,
+                  "tie_word_embeddings": False}),
+    "olmo2": ("olmo2", make_gguf.SANDWICH, make_gguf.nothing,
+              "OLMo 2: norms only after attention and MLP, RMSNorm over the whole q and k rows, no windows",
+              {"model_type": "olmo2", "architectures": ["Olmo2ForCausalLM"], "rms_norm_eps": 1e-6, "num_hidden_layers": 2,
+               "attention_bias": False, "tie_word_embeddings": False}),
+    "smollm3-gguf": ("smollm3", make_gguf.LLAMA, make_gguf.nothing,
+                     "SmolLM3 with the interval that its GGUF form has: every fourth layer does not rotate",
+                     {"model_type": "smollm3", "architectures": ["SmolLM3ForCausalLM"], "rms_norm_eps": 1e-6, "num_hidden_layers": 5,
+                      "no_rope_layer_interval": 4, "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True})}
+
+
+def draw(config):
+    """Weights that all matter: matrices of variance 1 / columns (the head four times that), norms near 1, biases near 0."""
+    rng = np.random.default_rng(sum(config["model_type"].encode()))
+    d, f, v = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    k = d // config["num_attention_heads"] * config["num_key_value_heads"]
+    out = {}
+
+    def matrix(name, rows, cols, gain=1.0):
+        out[name + ".weight"] = (rng.standard_normal((rows, cols)) * gain / np.sqrt(cols)).astype(np.float32)
+
+    def norm(name, size):
+        out[name + ".weight"] = (1 + 0.2 * rng.standard_normal(size)).astype(np.float32)
+        if "layer_norm_eps" in config:
+            out[name + ".bias"] = (0.2 * rng.standard_normal(size)).astype(np.float32)
+
+    matrix("model.embed_tokens", v, d, 4.0)
+    for i in range(config["num_hidden_layers"]):
+        p = f"model.layers.{i}."
+        for name, rows in (("q", d), ("k", k), ("v", k)):
+            matrix(f"{p}self_attn.{name}_proj", rows, d, 1.5)
+            if config.get("use_qkv_bias"):
+                out[f"{p}self_attn.{name}_proj.bias"] = (0.2 * rng.standard_normal(rows)).astype(np.float32)
+        matrix(p + "self_attn.o_proj", d, d)
+        for name in ("gate", "up"):
+            matrix(f"{p}mlp.{name}_proj", f, d)
+        matrix(p + "mlp.down_proj", d, f)
+        if config["model_type"] == "olmo2":
+            norm(p + "self_attn.q_norm", d)
+            norm(p + "self_attn.k_norm", k)
+            norm(p + "post_feedforward_layernorm", d)
+        else:
+            norm(p + "input_layernorm", d)
+        norm(p + "post_attention_layernorm", d)
+    norm("model.norm", d)
+    if not config["tie_word_embeddings"]:
+        matrix("lm_head", v, d, 2.0)
+    return out
+
+
+class Oracle:
+    def __init__(self, path):
+        self.quiet = llama.llama_log_callback(lambda *_: None)
+        llama.llama_log_set(self.quiet, ctypes.c_void_p(0))
+        llama.llama_backend_init()
+        self.model = llama.llama_model_load_from_file(path.encode(), llama.llama_model_default_params())
+        params = llama.llama_context_default_params()
+        params.n_ctx = params.n_batch = 64
+        params.n_threads = params.n_threads_batch = 1
+        params.type_k = params.type_v = 0  # f32
+        params.flash_attn_type = 0
+        self.context = llama.llama_init_from_model(self.model, params)
+
+    def logits(self, ids):
+        llama.llama_memory_clear(llama.llama_get_memory(self.context), True)
+        batch = llama.llama_batch_init(len(ids), 0, 1)
+        batch.n_tokens = len(ids)
+        for i, token in enumerate(ids):
+            batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.logits[i] = int(token), i, 1, 1
+            batch.seq_id[i][0] = 0
+        assert llama.llama_decode(self.context, batch) == 0
+        n = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.model))
+        return np.stack([np.ctypeslib.as_array(llama.llama_get_logits_ith(self.context, i), (n,)).copy() for i in range(len(ids))])
+
+
+def make(name):
+    arch, names, keys, about, special = CASES[name]
+    config = COMMON | special
+    folder = os.path.join(make_gguf.MODELS, name)
+    file = os.path.join(os.path.dirname(make_gguf.MODELS), "gguf", name + ".gguf")
+    os.makedirs(folder, exist_ok=True)
+    json.dump(config, open(os.path.join(folder, "config.json"), "w"), indent=2)
+    save_file(draw(config), os.path.join(folder, "model.safetensors"), {"format": "pt"})
+    make_gguf.Case(name).write(file, arch, names, keys)
+
+    oracle = Oracle(file)
+    ids = np.random.default_rng(1).integers(3, 97, (2, 13))
+    logits = np.stack([oracle.logits(row) for row in ids])
+    path, margin = list(ids[0]), np.inf
+    for _ in range(8):
+        last = oracle.logits(path)[-1]
+        best = np.sort(last)
+        margin = min(margin, best[-1] - best[-2])
+        path.append(int(last.argmax()))
+    save_file({"input_ids": ids.astype(np.int64), "logits": logits, "greedy_ids": np.array([path[13:]], np.int64)},
+              os.path.join(folder, "golden.safetensors"))
+    case = {"name": name, "kind": "causal-lm", "about": about, "oracle": "llama.cpp (llama-cpp-python %s), f32" % llama.__version__,
+            "scale": float(np.abs(logits).max()), "tolerance": 2e-4 * float(np.abs(logits).max()), "model_type": config["model_type"],
+            "greedy_margin": float(margin)}
+    json.dump(case, open(os.path.join(folder, "case.json"), "w"), indent=1)
+    print(name, "scale", case["scale"], "margin", margin)
+
+
+if __name__ == "__main__":
+    for case in sys.argv[1:] or CASES:
+        make(case)
