@@ -2,7 +2,7 @@
 # Installs what is missing, builds the release preset and runs all tests.
 #
 #   bash tests/run.sh            on a Debian 12 machine; needs root or sudo only when packages are missing
-#   bash tests/run.sh --full     then the presets asan-ubsan, tsan, scalar and clang too
+#   bash tests/run.sh --full     then the presets asan-ubsan, tsan, scalar, clang and fuzz (ten seconds a target) too
 #
 # Tests of real models need a network once: they lie in $HEADWISE_MODELS or ~/.cache/headwise/models afterwards.
 set -uo pipefail
@@ -45,7 +45,7 @@ if ! $full; then
 fi
 
 summary="" failed=0
-for preset in release asan-ubsan tsan scalar clang; do
+for preset in release asan-ubsan tsan scalar clang fuzz; do
   start=$SECONDS
   if (run_preset "$preset"); then result=passed; else result=FAILED failed=1; fi
   summary+=$(printf '%-12s %-7s %4d s' "$preset" "$result" $((SECONDS - start)))$'\n'

@@ -61,6 +61,23 @@ TEST(RecurrentState, HoldsPositions) {
   EXPECT_EQ(value(s), at1);
 }
 
+// Found by fuzzing calls: a copy held beyond the new end was of entries that are not there any more.
+TEST(RecurrentState, TruncatingBelowAHeldPositionForgetsIt) {
+  hw::RecurrentState s(1);
+  step(s, {1});
+  s.hold(1);
+  step(s, {2});
+  s.hold(2);
+  step(s, {3});
+  s.truncate(1);
+  step(s, {20});
+  step(s, {30});
+  step(s, {40});
+  EXPECT_EQ(s.reach(2), 1);
+  s.truncate(1);
+  EXPECT_EQ(s.reach(4), 1);
+}
+
 TEST(RecurrentState, ForksAreIndependent) {
   hw::RecurrentState a(1);
   step(a, {1, 2});

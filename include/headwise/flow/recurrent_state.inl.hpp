@@ -26,6 +26,7 @@ HEADWISE_INLINE index_t RecurrentState::reach(index_t n) const noexcept {
 
 HEADWISE_INLINE void RecurrentState::truncate(index_t n) noexcept {
   if (n == now_.size) return;
+  std::erase_if(held_, [&](const Copy& c) { return c.size > n; });  // other entries may come to stand there
   if (before_.values && before_.size == n) {
     std::swap(now_, before_);
     if (!spare_) spare_ = std::move(before_.values);

@@ -19,7 +19,7 @@ namespace hw {
 /// - `size()`: entries in it. A forward appends; nothing else grows it.
 /// - `reach(n)`: the largest m <= n that truncate reaches now (n for a key-value cache, the last kept copy for a recurrence).
 /// - `truncate(m)`, pre: reach(m) == m. Also undoes a failed step: the size before the last step is always reached.
-/// - `hold(n)`, n == size(): from now on reach(n) == n, until `release(n)`.
+/// - `hold(n)`, n == size(): from now on reach(n) == n, until `release(n)` or a truncate below n. To hold twice is to hold once.
 /// - `reserve(n)`: all allocation and un-sharing for n more entries happens here, none in a forward. May throw; nothing changes then.
 /// - `fork()`: an independent copy that shares memory until one of the two writes (snapshot = fork, restore = assignment).
 /// - `save`/`load`: to bytes and back, into a state of the same part; load throws hw::Error and then leaves it unspecified

@@ -44,7 +44,8 @@ HEADWISE_INLINE TokenStream::TokenStream(const Model& model, StateSet& state, st
 // Feeds what the state has not seen yet. After an exception the next call goes on where this one ended.
 HEADWISE_INLINE void TokenStream::feed() {
   if (static_cast<std::size_t>(state_->size()) != fed_)
-    fail("generate", concat("a state of ", fed_, " tokens, as the last token left it"), concat(state_->size(), " (did a callback change it?)"));
+    fail("generate", concat("a state of ", fed_, " tokens, as the last token left it"),
+         concat(state_->size(), " (did a callback change it?)"));
   while (fed_ < context_.size()) {
     const std::size_t n = std::min(context_.size() - fed_, static_cast<std::size_t>(options_.prefill_chunk));
     Sequence step{std::span(context_).subspan(fed_, n), state_, fed_ + n == context_.size() ? Wanted::last : Wanted::none};
