@@ -13,16 +13,21 @@
 
 namespace hw {
 
-enum class FinishReason : std::uint8_t { none, length, stop_id, stop_string, context, callback };
+namespace detail {
+struct SpeculativeSteps;
+}
+
+enum class FinishReason : std::uint8_t { none, length, stop_id, stop_string, context, callback, error };
 std::string_view name_of(FinishReason reason) noexcept;
 
 /// How to continue a prompt. Sampling is greedy unless temperature and filters say otherwise.
 struct GenerateOptions {
   SamplingOptions sampling{};
-  index_t max_new_tokens = 256;            // 0: none; bounded by the model's positions
-  std::vector<std::int32_t> stop_ids{};    // end of text; the id itself is not given out
-  std::vector<std::string> stop_strings{}; // for drivers over text; the text ends before them
-  index_t prefill_chunk = 512;             // rows of a prompt's step; changes memory, not results
+  index_t max_new_tokens = 256;             // 0: none; bounded by the model's positions
+  std::vector<std::int32_t> stop_ids{};     // end of text; the id itself is not given out
+  std::vector<std::string> stop_strings{};  // for drivers over text; the text ends before them
+  index_t prefill_chunk = 512;              // rows of a prompt's step; changes memory, not results
+  bool log_probs = false;                   // keep the model's own log probability of each token: softmax of its logits, before any filter
 };
 
 /// A sequence of new tokens, one at each call of next().
@@ -44,6 +49,8 @@ class TokenStream {
   void stop(FinishReason reason) noexcept { finish_ = reason; }
   /// New tokens so far.
   std::span<const std::int32_t> ids() const noexcept { return std::span(context_).subspan(prompt_size_); }
+  /// Of the new tokens, where GenerateOptions::log_probs asks for them.
+  std::span<const float> log_probs() const noexcept { return log_probs_; }
   /// Of the newest token, among those that the filters left; 1 when greedy.
   double probability() const noexcept { return sampler_.probability(); }
   /// The logits that the newest token was chosen from, after processing.
@@ -53,7 +60,14 @@ class TokenStream {
   double decode_seconds() const noexcept { return decode_seconds_; }
 
  private:
-  void feed();
+  friend class GenerationBatch;
+  friend struct detail::SpeculativeSteps;
+
+  bool prepare();                                                 // whether there is another token to make
+  Sequence pending(std::size_t end, Wanted last = Wanted::last);  // the next step towards feeding context_[..end)
+  void fed(const Sequence& step);                                 // it has run
+  void feed(std::size_t end);
+  std::optional<std::int32_t> choose(std::span<float> logits);  // the next token, from the logits after all others
 
   const Model* model_;
   StateSet* state_;
@@ -66,6 +80,7 @@ class TokenStream {
   index_t vectors_fed_ = 0;
   Output output_;
   std::span<float> logits_;
+  std::vector<float> unfiltered_, log_probs_;
   FinishReason finish_ = FinishReason::none;
   double prefill_seconds_ = 0, decode_seconds_ = 0;
 };

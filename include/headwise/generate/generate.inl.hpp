@@ -15,7 +15,7 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace detail
 
 HEADWISE_INLINE std::string_view name_of(FinishReason reason) noexcept {
-  constexpr std::string_view names[] = {"none", "length", "stop_id", "stop_string", "context", "callback"};
+  constexpr std::string_view names[] = {"none", "length", "stop_id", "stop_string", "context", "callback", "error"};
   return names[static_cast<int>(reason)];
 }
 
@@ -41,44 +41,67 @@ HEADWISE_INLINE TokenStream::TokenStream(const Model& model, StateSet& state, st
   prompt_size_ = context_.size();
 }
 
-// Feeds what the state has not seen yet. After an exception the next call goes on where this one ended.
-HEADWISE_INLINE void TokenStream::feed() {
+HEADWISE_INLINE bool TokenStream::prepare() {
+  if (finish_ != FinishReason::none) return false;
+  const bool prompt = fed_ < prompt_size_;  // a prompt that is too long is an error, a continuation that becomes too long ends
+  const index_t limit = model_->info().max_positions;
+  if (static_cast<index_t>(ids().size()) >= options_.max_new_tokens)
+    finish_ = FinishReason::length;
+  else if (!prompt && limit > 0 && static_cast<index_t>(context_.size()) > limit)
+    finish_ = FinishReason::context;
+  return finish_ == FinishReason::none;
+}
+
+HEADWISE_INLINE Sequence TokenStream::pending(std::size_t end, Wanted last) {
   if (static_cast<std::size_t>(state_->size()) != fed_)
     fail("generate", concat("a state of ", fed_, " tokens, as the last token left it"),
          concat(state_->size(), " (did a callback change it?)"));
-  while (fed_ < context_.size()) {
-    const std::size_t n = std::min(context_.size() - fed_, static_cast<std::size_t>(options_.prefill_chunk));
-    Sequence step{std::span(context_).subspan(fed_, n), state_, fed_ + n == context_.size() ? Wanted::last : Wanted::none};
-    const auto vectors = static_cast<index_t>(std::count(step.ids.begin(), step.ids.end(), -1));
-    if (vectors > 0 && !vectors_.empty()) step.vectors = ConstView(vectors_.view()).row_range(vectors_fed_, vectors_fed_ + vectors);
+  const std::size_t n = std::min(end - fed_, static_cast<std::size_t>(options_.prefill_chunk));
+  Sequence step{std::span(context_).subspan(fed_, n), state_, fed_ + n == context_.size() ? last : Wanted::none};
+  const auto vectors = static_cast<index_t>(std::count(step.ids.begin(), step.ids.end(), -1));
+  if (vectors > 0 && !vectors_.empty()) step.vectors = ConstView(vectors_.view()).row_range(vectors_fed_, vectors_fed_ + vectors);
+  return step;
+}
+
+HEADWISE_INLINE void TokenStream::fed(const Sequence& step) {
+  vectors_fed_ += step.vectors.rows;
+  fed_ += step.ids.size();
+}
+
+// After an exception the next call goes on where this one ended.
+HEADWISE_INLINE void TokenStream::feed(std::size_t end) {
+  while (fed_ < end) {
+    const Sequence step = pending(end);
     model_->forward(step, output_);
-    vectors_fed_ += vectors;
-    fed_ += n;
+    fed(step);
   }
 }
 
-HEADWISE_INLINE std::optional<std::int32_t> TokenStream::next() {
-  if (finish_ != FinishReason::none) return std::nullopt;
-  if (static_cast<index_t>(ids().size()) >= options_.max_new_tokens) {
-    finish_ = FinishReason::length;
-    return std::nullopt;
-  }
-  const auto start = std::chrono::steady_clock::now();
-  const bool first = fed_ < prompt_size_;  // a prompt that is too long is an error, a continuation that becomes too long ends
-  const index_t limit = model_->info().max_positions;
-  if (!first && limit > 0 && static_cast<index_t>(context_.size()) > limit) {
-    finish_ = FinishReason::context;
-    return std::nullopt;
-  }
-  feed();
-  logits_ = output_.logits_row(0, 0);
-  const std::int32_t id = sampler_.sample(logits_, context_);
-  (first ? prefill_seconds_ : decode_seconds_) += detail::seconds_since(start);
+HEADWISE_INLINE std::optional<std::int32_t> TokenStream::choose(std::span<float> logits) {
+  logits_ = logits;
+  if (options_.log_probs) unfiltered_.assign(logits.begin(), logits.end());
+  const std::int32_t id = sampler_.sample(logits, context_);
   if (std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end()) {
     finish_ = FinishReason::stop_id;
     return std::nullopt;
   }
+  if (options_.log_probs) {
+    const auto size = static_cast<index_t>(unfiltered_.size());
+    float total = 0;
+    model_->kernels().elementwise.log_sum_exp(unfiltered_.data(), size, 1, size, &total);
+    log_probs_.push_back(unfiltered_[static_cast<std::size_t>(id)] - total);
+  }
   context_.push_back(id);
+  return id;
+}
+
+HEADWISE_INLINE std::optional<std::int32_t> TokenStream::next() {
+  if (!prepare()) return std::nullopt;
+  const auto start = std::chrono::steady_clock::now();
+  double& seconds = fed_ < prompt_size_ ? prefill_seconds_ : decode_seconds_;
+  feed(context_.size());
+  const auto id = choose(output_.logits_row(0, 0));
+  seconds += detail::seconds_since(start);
   return id;
 }
 
