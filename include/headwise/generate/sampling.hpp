@@ -10,6 +10,7 @@ namespace hw {
 /// How to choose tokens, by Hugging Face's names. The filters run in the order of the fields, on what the ones before them left.
 /// The default is greedy.
 struct SamplingOptions {
+  SamplingChain processors{};                                // filters of your own (constraints, guidance), before all others
   std::vector<std::pair<std::int32_t, float>> logit_bias{};  // added to these tokens' logits; -inf bans
   float repetition_penalty = 1;                              // > 0; 1: off
   float frequency_penalty = 0;                               // times the occurrences; 0: off

@@ -46,7 +46,7 @@ HEADWISE_INLINE void SamplingOptions::validate(index_t vocab_size) const {
 }
 
 HEADWISE_INLINE SamplingChain SamplingOptions::chain() const {
-  SamplingChain chain;
+  SamplingChain chain = processors;
   if (!logit_bias.empty()) chain.add(LogitBias{logit_bias});
   if (repetition_penalty != 1) chain.add(RepetitionPenalty{repetition_penalty, penalty_window});
   if (frequency_penalty != 0 || presence_penalty != 0) chain.add(OccurrencePenalty{frequency_penalty, presence_penalty, penalty_window});

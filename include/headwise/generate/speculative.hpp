@@ -7,6 +7,7 @@
 
 #include "headwise/core/function_ref.hpp"
 #include "headwise/generate/generate.hpp"
+#include "headwise/generate/guidance.hpp"
 
 namespace hw {
 
@@ -25,14 +26,12 @@ struct PromptLookup {
 /// A smaller model of the same vocabulary, in a state of its own that follows the text.  arXiv:2211.17192
 class DraftModel {
  public:
-  explicit DraftModel(const Model& model) : model_(&model), state_(model.make_state()) {}
+  explicit DraftModel(const Model& model) : model_(model) {}
   /// Errors: a sampler of another vocabulary; ids that were given as vectors; those of Model::forward.
   void operator()(std::span<const std::int32_t> ids, index_t count, const Sampler& sampler, std::vector<std::int32_t>& draft);
 
  private:
-  const Model* model_;
-  StateSet state_;
-  Output output_;
+  FollowingModel model_;
   std::vector<std::int32_t> context_;
 };
 

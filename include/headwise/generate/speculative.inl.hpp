@@ -25,16 +25,12 @@ HEADWISE_INLINE void PromptLookup::operator()(std::span<const std::int32_t> ids,
 
 HEADWISE_INLINE void DraftModel::operator()(std::span<const std::int32_t> ids, index_t count, const Sampler& sampler,
                                             std::vector<std::int32_t>& draft) {
-  const auto known = state_.ids();
-  const auto common = std::mismatch(known.begin(), known.end(), ids.begin(), ids.end()).first - known.begin();
-  model_->rewind(state_, std::min(static_cast<index_t>(common), std::ssize(ids) - 1));
-  const index_t positions = model_->info().max_positions;
+  const index_t positions = model_.model().info().max_positions;
   if (positions > 0) count = std::min(count, positions - std::ssize(ids) + 1);
   Sampler same = sampler;
   context_.assign(ids.begin(), ids.end());
   for (index_t i = 0; i < count; ++i) {
-    model_->forward(Sequence{std::span(context_).subspan(static_cast<std::size_t>(state_.size())), &state_}, output_);
-    context_.push_back(same.sample(output_.logits_row(0, 0), context_));
+    context_.push_back(same.sample(model_.logits(context_), context_));
     draft.push_back(context_.back());
   }
 }
