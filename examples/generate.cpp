@@ -1,12 +1,14 @@
 // Continues a prompt, answers a question, or scores a text.
 //
-//   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--score] [--json]
+//   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--beams N] [--score]
+//   [--json]
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 
 #include "headwise/auto.hpp"
+#include "headwise/generate/beam.hpp"
 #include "headwise/io/convert.hpp"
 #include "support/program.hpp"
 
@@ -17,7 +19,38 @@ struct Arguments {
   int threads = 0;
   bool ignore_eos = false, score = false, json = false, explain = false, bf16_activations = false;
   hw::GenerateOptions options;
+  hw::BeamOptions beams{.num_beams = 0};  // 0: no search
 };
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The best sequence that a beam search finds.
+int search(Arguments& a, const hw::TextModel& model, const std::vector<std::int32_t>& ids, double load_s) {
+  a.beams.max_new_tokens = a.options.max_new_tokens;
+  a.beams.repetition_penalty = a.options.sampling.repetition_penalty;
+  if (!a.ignore_eos) a.beams.eos_ids = model.stop_ids();
+  const auto start = std::chrono::steady_clock::now();
+  hw::Beam best = hw::beam_search(model.model(), model.model().make_state(), ids, a.beams).front();
+  const double search_s = seconds_since(start);
+  if (best.finish == hw::FinishReason::stop_id) best.ids.pop_back();
+  const std::string text = model.tokenizer().decode(best.ids);
+  if (a.json) {
+    std::cout << hw::Json::object({{"ids", best.ids},
+                                   {"text", text},
+                                   {"prompt_ids", ids},
+                                   {"finish", hw::name_of(best.finish)},
+                                   {"score", best.score},
+                                   {"load_s", load_s},
+                                   {"search_s", search_s}})
+                     .dump()
+              << '\n';
+  } else {
+    std::cout << text << '\n';
+  }
+  return 0;
+}
 
 int run(Arguments a) {
   hw::LoadOptions load;
@@ -28,7 +61,7 @@ int run(Arguments a) {
   load.kv = hw::quantise_target(a.kv, "--kv");
   const auto start = std::chrono::steady_clock::now();
   const hw::TextModel model = hw::load(a.model, load);
-  const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double load_s = seconds_since(start);
   if (a.explain) std::cerr << model.model().explain();
 
   const std::vector<std::int32_t> ids = !a.ids.empty()        ? program::parse_ids(a.ids)
@@ -43,6 +76,8 @@ int run(Arguments a) {
     }
     return 0;
   }
+
+  if (a.beams.num_beams > 0) return search(a, model, ids, load_s);
 
   program::catch_interrupt();
   hw::TextStream stream = model.generate_ids(ids, a.options, a.ignore_eos);
@@ -81,7 +116,11 @@ int main(int argc, char** argv) {
   input->require_option(1);
   app.add_option("--max-new-tokens", a.options.max_new_tokens, "at most so many");
   app.add_option("--threads", a.threads, "0: all");
-  app.add_option("--temperature", s.temperature, "0: greedy");
+  auto* temperature = app.add_option("--temperature", s.temperature, "0: greedy");
+  app.add_option("--beams", a.beams.num_beams, "beam search with so many beams; the text comes at the end")
+      ->check(CLI::Range(1, 1024))
+      ->excludes(temperature);
+  app.add_option("--length-penalty", a.beams.length_penalty, "of beam search: above 0 favours long texts");
   app.add_option("--top-k", s.top_k, "0: off");
   app.add_option("--top-p", s.top_p, "1: off");
   app.add_option("--min-p", s.min_p, "0: off");
