@@ -19,7 +19,7 @@ Case::Case(const std::string& path) : folder(path), tensors_(hw::open_weights(pa
   const hw::Json json = hw::Json::read(path + "/case.json");
   name = json.get_or<std::string>("name", path);
   kind = json.get<std::string>("kind");
-  model_type = json.get_or<std::string>("model_type", "");
+  model_type = hw::Json::read(path + "/config.json").get_or<std::string>("model_type", "");
   tolerance = json.get<double>("tolerance");
   greedy_margin = json.get_or("greedy_margin", 0.0);
   only_unmasked = json.get_or("compare_only_unmasked", false);
@@ -75,9 +75,11 @@ std::vector<Case::Row> Case::rows() const {
       out[static_cast<std::size_t>(b)].ids.push_back(ids[i]);
       out[static_cast<std::size_t>(b)].marks.push_back(types[i]);
       out[static_cast<std::size_t>(b)].columns.push_back(t);
-      if (axes == 0) continue;
+      const bool padded = model_type == "big_bird";  // its blocks are counted on the padded length, which callers give as axis 1
+      if (axes == 0 && !padded) continue;
       std::vector<float>& coords = out[static_cast<std::size_t>(b)].coords;
       coords.push_back(static_cast<float>(out[static_cast<std::size_t>(b)].ids.size() - 1));  // the position
+      if (padded) coords.push_back(static_cast<float>(shape[1]));
       coords.insert(coords.end(), further.begin() + static_cast<std::ptrdiff_t>(i * axes), further.begin() + static_cast<std::ptrdiff_t>((i + 1) * axes));
     }
   return out;

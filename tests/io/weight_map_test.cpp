@@ -97,6 +97,23 @@ TEST(WeightMap, SplitsFusedTransposedTensors) {
   EXPECT_EQ(w.matrix("q.weight", 2, 2).key, w.matrix("q.weight", 2, 2).key);
 }
 
+TEST(WeightMap, FlattensTensors) {
+  WeightMap map;
+  map.rename("rows", "w").flatten(2);
+  map.rename("turned", "w").flatten(2).transpose();
+  map.rename("vector", "w").flatten(1);
+  map.rename("late", "w").flatten(2).rows(1, 1);
+  map.rename("thin", "v").flatten(2);
+  WeightBuffer buffer;
+  buffer.add("w", {2, 3, 2}, count_up(12)).add("v", {4}, count_up(4));
+  const Weights w(buffer.finish(), map);
+  EXPECT_EQ(all_rows(w.matrix("rows", 2, 6)), count_up(12));
+  EXPECT_EQ(all_rows(w.matrix("turned", 6, 2)), (Floats{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11}));
+  EXPECT_EQ(w.vector("vector", 12), count_up(12));
+  EXPECT_EQ(all_rows(w.matrix("late", 1, 6)), count_up(6, 6));
+  EXPECT_TRUE(mentions(error_of([&] { w.matrix("thin", 4, 1); }), "at least 2 dimensions, found (4)"));
+}
+
 TEST(WeightMap, SlicesAreViewsOfTheFile) {
   WeightMap map;
   map.rename("a", "fused").rows(1, 2);

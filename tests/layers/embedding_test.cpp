@@ -14,8 +14,17 @@ namespace {
 
 using hw::index_t;
 using Projection = hw::Embedding::Projection;
-// A model without any layer: its "hidden" output is the embedding.
-using Model = hw::Encoder<hw::Block<hw::PreNorm<hw::LayerNorm, hw::Mlp>>>;
+// A layer that adds nothing, so that "hidden" is the embedding.
+struct Nothing {
+  static constexpr std::string_view kName = "nothing";
+  static constexpr hw::Couples couples = hw::Couples::nothing;
+  struct Config {};
+  Nothing(const Config&, const hw::Build&) {}
+  void forward(hw::In, hw::View delta) const {
+    for (index_t t = 0; t < delta.rows; ++t) std::fill_n(delta.row(t), delta.cols, 0.0f);
+  }
+};
+using Model = hw::Encoder<hw::Block<hw::Residual<hw::Add<hw::NoNorm>, Nothing>>>;
 
 constexpr index_t kVocab = 11, kWidth = 6, kHidden = 8, kBoxes = 5;
 
@@ -37,6 +46,7 @@ class EmbeddingTest : public testing::TestWithParam<Projection> {
     add("embedding.x.weight", {kBoxes, width()});
     add("embedding.w.weight", {kBoxes, width()});
     Model::Config c;
+    c.blocks.resize(1);
     c.embedding = {.vocab_size = kVocab, .hidden_size = kHidden, .positions = 9, .position_offset = 2, .types = 2,
                    .embedding_size = kWidth, .projection = GetParam(),
                    .tables = {{"x", kBoxes, 1}, {"x", kBoxes, 2}, {"w", kBoxes, 2, 1}}};
@@ -130,6 +140,7 @@ TEST_P(EmbeddingTest, RefusesCoordinates) {
 TEST(Embedding, TokenDropout) {
   const auto hidden = [](std::int32_t mask_id) {
     Model::Config c;
+    c.blocks.resize(1);
     c.embedding = {.vocab_size = 9, .hidden_size = 4, .mask_id = mask_id};
     const Model model(c, hw::RandomWeights{.seed = 3}, std::make_shared<hw::ThreadPool>(1));
     const std::vector<std::int32_t> ids{3, 7, 5, 7, 1}, without{2, 4};
@@ -150,6 +161,7 @@ TEST(Embedding, TokenDropout) {
 
 TEST(Embedding, RefusesAWidthWithoutAProjection) {
   Model::Config c;
+  c.blocks.resize(1);
   c.embedding = {.vocab_size = 4, .hidden_size = 8, .embedding_size = 6};
   EXPECT_THROW(Model(c, hw::RandomWeights{}), hw::Error);
 }

@@ -1,7 +1,8 @@
 #pragma once
 // How a sublayer's delta joins the stream.
 
-#include <optional>
+#include <algorithm>
+#include <string>
 
 #include "headwise/flow/build.hpp"
 #include "headwise/flow/concepts.hpp"
@@ -55,6 +56,44 @@ class Add {
   Mid mid_;
   Post post_;
   float scale_;
+};
+
+/// read:  in = another stream, by the name that a part gave it (`Keep`)
+/// write: x = post(x + delta)
+template <Norm Post = NoNorm>
+class AddFrom {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    std::string from{};
+    typename Post::Config post{};
+  };
+  AddFrom(const Config& c, const Build& b) : from_(b.slot(c.from)), add_({.post = c.post}, b) {}
+  ConstView read(const Frame& f) const { return f.at(from_); }
+  void write(const Frame& f, ConstView in, View delta) const { add_.write(f, in, delta); }
+
+ private:
+  Slot from_;
+  Add<NoNorm, NoNorm, Post> add_;
+};
+
+/// A member of a block that keeps a copy of the residual stream under a name, for later members to read.
+class Keep {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  using State = NoState;
+  struct Config {
+    std::string name{};
+  };
+  Keep(const Config& c, const Build& b) : slot_(b.slot(c.name)) {}
+  void forward(const Frame& f, const TapPoint&, const States<State>&) const {
+    const View x = f.at({}), copy = f.step.arena.take_view(x.rows, x.cols);
+    for (index_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.cols, copy.row(i));
+    f.publish(slot_, copy);
+  }
+
+ private:
+  Slot slot_;
 };
 
 }  // namespace hw

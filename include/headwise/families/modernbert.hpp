@@ -57,8 +57,9 @@ struct ModernBert {
                 : pooling == "cls" ? Pooling::first
                                    : Pooling::mean,
                 {DenseStage{"transform", d, c.get_or("classifier_bias", false)}, ActivationStage{act}, NormStage{"norm", p.norm}}}};
-    m.heads[0].stages.push_back(masked ? DenseStage{"decoder", p.heads.vocab_size, c.get_or("decoder_bias", true)}
-                                       : DenseStage{"classifier", read_labels(c)});
+    const DenseStage last =
+        masked ? DenseStage{"decoder", p.heads.vocab_size, c.get_or("decoder_bias", true)} : DenseStage{"classifier", read_labels(c)};
+    m.heads[0].stages.emplace_back(last);
     return m;
   }
 

@@ -6,6 +6,7 @@
 #include "headwise/families/cohere.hpp"
 #include "headwise/families/cohere2.hpp"
 #include "headwise/families/ctrl.hpp"
+#include "headwise/families/deberta.hpp"
 #include "headwise/families/distilbert.hpp"
 #include "headwise/families/electra.hpp"
 #include "headwise/families/ernie.hpp"
@@ -25,8 +26,10 @@
 #include "headwise/families/granite.hpp"
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/llama.hpp"
+#include "headwise/families/longformer.hpp"
 #include "headwise/families/mistral.hpp"
 #include "headwise/families/modernbert.hpp"
+#include "headwise/families/mpnet.hpp"
 #include "headwise/families/mpt.hpp"
 #include "headwise/families/nemotron.hpp"
 #include "headwise/families/nomic_bert.hpp"
@@ -44,6 +47,7 @@
 #include "headwise/families/stablelm.hpp"
 #include "headwise/families/starcoder2.hpp"
 #include "headwise/families/stock.hpp"
+#include "headwise/families/xlnet.hpp"
 
 namespace hw {
 
@@ -56,6 +60,7 @@ HEADWISE_INLINE Zoo stock_zoo() {
   zoo.add<Falcon>().add<Mpt>().add<StableLm>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
+  zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
   return zoo;
 }
 

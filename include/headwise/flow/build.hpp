@@ -110,6 +110,7 @@ class Build {
   /// Of all weights asked for so far: names, shapes, types, the first row of each matrix, all of each vector.
   const Fingerprint& fingerprint() const noexcept { return shared_->fingerprint; }
   const kernels::Table& kernels() const noexcept { return shared_->kernels; }
+  Executor& executor() const noexcept { return shared_->executor; }
 
  private:
   struct Shared {

@@ -19,6 +19,8 @@ class WeightRule {
  public:
   /// (in, out), as GPT-2 stores its linear layers, becomes (out, in). Vectors stay as they are. First of the operations, if there.
   WeightRule& transpose();
+  /// The first `dims` - 1 dimensions stay, all others become one: (32, 4, 8) is (32, 32) with 2 and (1024) with 1. Before the others.
+  WeightRule& flatten(int dims);
   /// Rows [begin, begin + count).
   WeightRule& rows(index_t begin, index_t count);
   /// The `i`-th of `of` equal groups of rows: q, k or v of a fused tensor.
@@ -40,7 +42,7 @@ class WeightRule {
   friend class WeightMap;
   friend class Weights;
   struct Operation {
-    enum class Kind { transpose, rows, part, interleaved, unpermute_rotary, slice, apply } kind;
+    enum class Kind { flatten, transpose, rows, part, interleaved, unpermute_rotary, slice, apply } kind;
     index_t a = 0, b = 0, c = 0, d = 0;
     std::string label;
     std::function<float(float)> function;

@@ -60,6 +60,10 @@ HEADWISE_INLINE WeightRule& WeightRule::transpose() {
   operations_.push_back({Operation::Kind::transpose, 0, 0, 0, 0, "transpose", {}});
   return *this;
 }
+HEADWISE_INLINE WeightRule& WeightRule::flatten(int dims) {
+  operations_.push_back({Operation::Kind::flatten, dims, 0, 0, concat("flatten ", dims), {}});
+  return *this;
+}
 HEADWISE_INLINE WeightRule& WeightRule::rows(index_t begin, index_t count) {
   operations_.push_back({Operation::Kind::rows, begin, count, 0, 0, concat("rows ", begin, "+", count), {}});
   return *this;

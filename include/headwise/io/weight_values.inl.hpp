@@ -45,12 +45,25 @@ struct Weights::Values {
     if (of < 1 || shape[0] % of != 0) fail(label, concat("a number of rows that is a multiple of ", of), shape_string(shape));
   }
 
+  void flatten(index_t dims) {
+    if (static_cast<index_t>(shape.size()) < dims || dims < 1 || dims > 2 || !order.empty() || transposed || pieces.size() != 1)
+      fail(label, concat("a tensor of at least ", dims, " dimensions"), shape_string(shape));
+    if (dims == 1 && !is_quantised(type)) {
+      pieces[0].rows = file_rows = file_rows * file_cols;
+      file_cols = 1;
+      shape = {file_rows};
+    } else {
+      shape = {file_rows, file_cols};
+    }
+  }
+
   void apply(const WeightRule::Operation& op) {
     using Kind = WeightRule::Operation::Kind;
-    const bool by_rows = op.kind != Kind::transpose && op.kind != Kind::slice && op.kind != Kind::apply;
+    const bool by_rows = op.kind != Kind::flatten && op.kind != Kind::transpose && op.kind != Kind::slice && op.kind != Kind::apply;
     if (by_rows && shape.empty()) fail(label, "a tensor with rows", "a single value");
     switch (op.kind) {
       case Kind::slice: return;  // done when the tensor was taken from the file
+      case Kind::flatten: return flatten(op.a);
       case Kind::transpose:
         if (shape.size() == 1) return;
         if (shape.size() != 2 || !order.empty()) fail(label, "a matrix to transpose", shape_string(shape));

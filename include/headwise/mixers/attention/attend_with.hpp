@@ -38,14 +38,10 @@ struct AttendWith {
                       scratch_floats = (kernels::attend_scratch(call.layout) + 15) / 16 * 16;
         const auto memory = f.step.arena.take<float>(workers * (row_floats + scratch_floats));
         f.step.executor.run(workers, [&](int w) {
-          kernels::Attend a = attend_heads(call, s, {rows.begin + rows.size() * w / workers, rows.begin + rows.size() * (w + 1) / workers},
-                                           0, call.heads / groups);
-          const index_t first = rows.begin + rows.size() * w / workers;
-          const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(first + token, block); };
-          const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);
-          if (call.sees != nullptr) a.sees = &sees;
+          const RowRange own_rows{rows.begin + rows.size() * w / workers, rows.begin + rows.size() * (w + 1) / workers};
           float* own = memory.data() + w * (row_floats + scratch_floats);
-          kernel(a, groups, score, normaliser, own, own + row_floats);
+          attend_heads(call, s, own_rows, 0, call.heads / groups,
+                       [&](kernels::Attend& a) { kernel(a, groups, score, normaliser, own, own + row_floats); });
         });
       }
     }

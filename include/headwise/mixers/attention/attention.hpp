@@ -12,15 +12,17 @@
 #include "headwise/mixers/attention/kv_state.hpp"
 #include "headwise/mixers/attention/mask.hpp"
 #include "headwise/mixers/attention/project.hpp"
+#include "headwise/mixers/attention/relative_bias.hpp"
 
 namespace hw {
 
 /// The run-time choices of attention, beside its projection's.
 struct AttentionOptions {
-  std::optional<float> scale;  // absent: 1 / sqrt(head_dim)
-  float soft_cap = 0.0f;       // attn_logit_softcapping: s = cap tanh(s / cap); 0: none
-  float alibi = 0.0f;          // s += alibi slope_head (e - i); 0: none                        arXiv:2108.12409
-  bool sinks = false;          // a learned logit per head (`sinks`) that takes part in the softmax and has no value
+  std::optional<float> scale;       // absent: 1 / sqrt(head_dim)
+  float soft_cap = 0.0f;            // attn_logit_softcapping: s = cap tanh(s / cap); 0: none
+  float alibi = 0.0f;               // s += alibi slope_head (e - i); 0: none                        arXiv:2108.12409
+  RelativeBias::Config relative{};  // s += B_head[bucket(e - i)]; 0 buckets: none                       T5, arXiv:1910.10683
+  bool sinks = false;               // a learned logit per head (`sinks`) that takes part in the softmax and has no value
   bool output_bias = false;
 };
 
@@ -32,20 +34,23 @@ struct AttentionCall {
   kernels::KvLayout layout;
   index_t heads;
   Qkv qkv;
-  View out;                                             // (t, h v)
-  std::span<const EntryRange> visible;                  // per row
+  View out;                                                  // (t, h v)
+  std::span<const EntryRange> visible;                       // per row
   const FunctionRef<std::uint64_t(index_t, index_t)>* sees;  // row of the frame, block
   std::span<const std::span<const std::byte* const>> pages;  // per sequence
   float scale;
   float soft_cap;
   const float* alibi;
+  RelativeBias::Table bias;
   const float* sinks;
   const FunctionRef<void(const kernels::Attend&, float*)>* attend;  // null: the step's own kernel
+  const FunctionRef<void(const ScoreSite&, const kernels::ScoreTile&)>* adjust;
 };
 
 void run_attention(const AttentionCall& call);
-/// The kernel's call for rows of one sequence and the `heads` query heads of one KV head.
-kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads);
+/// Gives `body` the kernel's call for rows of one sequence and the `heads` query heads of one KV head.
+void attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads,
+                  FunctionRef<void(kernels::Attend&)> body);
 template <class S, class N>
 struct AttendWith;  // for a score or a normaliser of your own: headwise/mixers/attention/attend_with.hpp
 std::vector<float> alibi_slopes(index_t heads);
@@ -96,6 +101,7 @@ class Attention {
     if constexpr (requires { mask_.check(""); }) mask_.check(b.path("mask"));
     if (options_.alibi != 0.0f) alibi_ = detail::alibi_slopes(project_.heads());
     for (float& slope : alibi_) slope *= options_.alibi;
+    if (options_.relative.num_buckets > 0) relative_.emplace(options_.relative, project_.heads(), b.scope("relative_bias"));
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
   }
 
@@ -127,8 +133,19 @@ class Attention {
                                .scale = options_.scale.value_or(1.0f / std::sqrt(static_cast<float>(layout.key_dim))),
                                .soft_cap = options_.soft_cap,
                                .alibi = alibi_.empty() ? nullptr : alibi_.data(),
+                               .bias = relative_ ? relative_->table(tokens, arena) : RelativeBias::Table{},
                                .sinks = sinks_.empty() ? nullptr : sinks_.data(),
-                               .attend = nullptr};
+                               .attend = nullptr,
+                               .adjust = nullptr};
+    const auto adjusted = [&](const ScoreSite& at, const kernels::ScoreTile& tile) {
+      if constexpr (requires { project_.adjust(at, tile); }) project_.adjust(at, tile);
+      if constexpr (requires { mask_.adjust(at, tile); }) mask_.adjust(at, tile);
+    };
+    const FunctionRef<void(const ScoreSite&, const kernels::ScoreTile&)> adjust(adjusted);
+    if constexpr (
+        requires(const ScoreSite& at, const kernels::ScoreTile& tile) { project_.adjust(at, tile); } ||
+        requires(const ScoreSite& at, const kernels::ScoreTile& tile) { mask_.adjust(at, tile); })
+      call.adjust = &adjust;
     if constexpr (requires { mask_.sees(tokens, index_t{}, index_t{}); }) {
       const auto predicate = [&](index_t row, index_t block) { return mask_.sees(tokens, row, block); };
       const FunctionRef<std::uint64_t(index_t, index_t)> sees(predicate);
@@ -146,8 +163,9 @@ class Attention {
     if constexpr (std::same_as<S, kernels::DotScore> && std::same_as<N, kernels::Softmax>) {
       detail::run_attention(call);
     } else {
-      static_assert(requires { sizeof(detail::AttendWith<S, N>); },
-                    "a score or a normaliser of your own needs #include <headwise/mixers/attention/attend_with.hpp>");
+      static_assert(
+          requires { sizeof(detail::AttendWith<S, N>); },
+          "a score or a normaliser of your own needs #include <headwise/mixers/attention/attend_with.hpp>");
       detail::AttendWith<S, N>::run(call, score_, normaliser_);
     }
   }
@@ -159,6 +177,7 @@ class Attention {
   P project_;
   kernels::KvLayout layout_;
   Linear output_;
+  std::optional<RelativeBias> relative_;
   std::vector<float> alibi_, sinks_;
 };
 

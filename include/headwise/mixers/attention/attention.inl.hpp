@@ -50,8 +50,8 @@ HEADWISE_INLINE std::span<const std::span<const std::byte* const>> store_entries
   return out;
 }
 
-HEADWISE_INLINE kernels::Attend attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head,
-                                             index_t heads) {
+HEADWISE_INLINE void attend_heads(const AttentionCall& call, std::size_t sequence, RowRange rows, index_t kv_head, index_t heads,
+                                  FunctionRef<void(kernels::Attend&)> body) {
   kernels::Attend a;
   const index_t head = kv_head * heads;
   a.q = call.qkv.q.row(rows.begin) + head * call.layout.key_dim;
@@ -72,7 +72,22 @@ HEADWISE_INLINE kernels::Attend attend_heads(const AttentionCall& call, std::siz
   a.soft_cap = call.soft_cap;
   a.alibi = call.alibi != nullptr ? call.alibi + head : nullptr;
   a.sink = call.sinks != nullptr ? call.sinks + head : nullptr;
-  return a;
+  if (call.bias.values != nullptr) {  // entry e is read at distance e - (entry of the row)
+    a.bias = call.bias.values + head * (2 * call.bias.reach + 1) + call.bias.reach -
+             call.frame.tokens().index[static_cast<std::size_t>(rows.begin)];
+    a.bias_token_stride = -1;
+    a.bias_head_stride = 2 * call.bias.reach + 1;
+  }
+  const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(rows.begin + token, block); };
+  const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);
+  if (call.sees != nullptr) a.sees = &sees;
+  const TokenSet& tokens = call.frame.tokens();
+  const index_t end = tokens.sequences[sequence].end;
+  const ScoreSite site{call.frame, call.qkv, rows.begin, end - tokens.total[sequence], end};
+  const auto of_tile = [&](const kernels::ScoreTile& tile) { (*call.adjust)(site, tile); };
+  const FunctionRef<void(const kernels::ScoreTile&)> adjust(of_tile);
+  if (call.adjust != nullptr) a.adjust = &adjust;
+  body(a);
 }
 
 HEADWISE_INLINE void run_attention(const AttentionCall& call) {
@@ -110,13 +125,8 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
         segments = std::max(segments, own.end - own.begin);
       }
 
-  const auto with_predicate = [&](const Task& task, auto&& body) {
-    kernels::Attend a = attend_heads(call, task.sequence, task.rows, task.group, group);
-    if (call.sees == nullptr) return body(a);
-    const auto of_token = [&](index_t token, index_t block) { return (*call.sees)(task.rows.begin + token, block); };
-    const FunctionRef<std::uint64_t(index_t, index_t)> sees(of_token);
-    a.sees = &sees;
-    body(a);
+  const auto with_task = [&](const Task& task, FunctionRef<void(kernels::Attend&)> body) {
+    attend_heads(call, task.sequence, task.rows, task.group, group, body);
   };
   const index_t scratch_size = (kernels::attend_scratch(call.layout) + 15) / 16 * 16;
 
@@ -129,7 +139,7 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
     std::atomic<index_t> next{0};
     executor.run(workers, [&](int worker) {
       for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count * segments;)
-        with_predicate(tasks[static_cast<std::size_t>(i / segments)], [&](const kernels::Attend& a) {
+        with_task(tasks[static_cast<std::size_t>(i / segments)], [&](kernels::Attend& a) {
           const EntryRange own = joint(a.visible, a.tokens);
           float* task = partials.data() + i / segments * segments * partial;  // its arrays lie side by side, without gaps
           const index_t array = a.tokens * a.heads * kernels::partial_size(a.layout);
@@ -138,7 +148,7 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
         });
     });
     for (index_t i = 0; i < count; ++i)
-      with_predicate(tasks[static_cast<std::size_t>(i)], [&](const kernels::Attend& a) {
+      with_task(tasks[static_cast<std::size_t>(i)], [&](kernels::Attend& a) {
         const EntryRange own = joint(a.visible, a.tokens);
         kernel.merge_segments(a, partials.data() + i * segments * partial, own.end - own.begin);
       });
@@ -153,8 +163,7 @@ HEADWISE_INLINE void run_attention(const AttentionCall& call) {
   std::atomic<index_t> next{0};
   const auto drain = [&](int worker) {
     for (index_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;)
-      with_predicate(tasks[static_cast<std::size_t>(i)],
-                     [&](const kernels::Attend& a) { attend(a, scratch.data() + worker * scratch_size); });
+      with_task(tasks[static_cast<std::size_t>(i)], [&](kernels::Attend& a) { attend(a, scratch.data() + worker * scratch_size); });
   };
   if (workers == 1) {
     drain(0);

@@ -12,9 +12,21 @@ namespace hw {
 /// Shapes: q (t, h k), k (t, g k), v (t, g v).
 struct Qkv {
   View q, k, v;
+  View query_terms{}, key_terms{};  // what a projection's own `adjust` reads of a query's row and of a key's row
 };
 
-/// What attention asks of a projection: its head counts and sizes, and the rows.
+/// Where a tile of scores lies in the frame: query row i is row `queries` + tile.row[i].token, key j is row `keys` + tile.entry + j, below
+/// `end`. Entries of earlier steps have no row: only attention without states has all.
+struct ScoreSite {
+  const Frame& frame;
+  const Qkv& qkv;
+  index_t queries;
+  index_t keys;
+  index_t end;
+};
+
+/// What attention asks of a projection: its head counts and sizes, and the rows. A projection or a mask may have
+/// `adjust(const ScoreSite&, const kernels::ScoreTile&) const noexcept` as well, which adds to the scaled scores.
 template <class P>
 concept Project = requires(const P p, In in, Qkv& o) {
   { p.heads() } -> std::convertible_to<index_t>;
@@ -34,6 +46,7 @@ class QkvProjection {
     index_t num_key_value_heads = 0;
     index_t head_dim = 0;
     bool bias = false;
+    bool key_bias = true;                  // k too, where there are biases
     AnyNormConfig q_norm{}, k_norm{};      // before the rotation
     float clip = 0.0f;                     // clip_qkv: into [-clip, clip]; 0: no limit
     std::optional<RotaryConfig> rotary{};  // absent: no rotation

@@ -37,7 +37,7 @@ HEADWISE_INLINE QkvProjection::QkvProjection(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
       qkv_(c.hidden_size,
            {{"q", c.num_attention_heads * c.head_dim, c.bias},
-            {"k", c.num_key_value_heads * c.head_dim, c.bias},
+            {"k", c.num_key_value_heads * c.head_dim, c.bias && c.key_bias},
             {"v", c.num_key_value_heads * c.head_dim, c.bias}},
            b) {
   q_norm_ = make_norm(c.q_norm, b.scope("q_norm"));
