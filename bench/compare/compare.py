@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Times headwise and llama.cpp on the same .gguf file, in turn, and prints the ratios.
+"""Times headwise beside another engine on the same files, in turn, and prints a table of ratios.
 
-    python3 bench/compare/compare.py --model FILE.gguf [--bin build/release/bin] [--threads 2] [--rounds 7] [--n-prompt 512] [--n-gen 64]
+    python3 bench/compare/compare.py --model FILE.gguf|FOLDER [--bin build/release/bin] [--threads 2] [--rounds 7] [--plot FILE.png]
 
-The opponent is the PyPI package llama-cpp-python, which compiles llama.cpp for this machine; it is installed into a virtual environment
-under build/compare if this Python has none. Before anything is timed, both score the same text: a mean negative log likelihood that
-differs by more than 2 % ends the comparison. Each round runs one process of each, one after the other; the ratio of a round compares
-neighbours in time, and the median of the ratios is what counts.
+A .gguf file meets llama.cpp (llama-cpp-python, which compiles it for this machine): prefill, decode, decode behind 1024 tokens, 8
+sequences side by side, and the time from a fresh process to the first token. The folder of a BERT encoder meets onnxruntime in f32, its
+graph fused by its own optimizer: sentences a second. What is missing is installed into a virtual environment under build/compare.
+
+Before anything is timed both compute the same: a text's mean negative log likelihood within 2 %, or one vector within 1e-4 in cosine;
+else nothing is timed. Each round runs one process of each, one after the other; the ratio of a round compares neighbours in time, and
+the median of the ratios is what counts.
 """
 
 import argparse
@@ -16,23 +19,25 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 TEXT = ("The harbour lies at the mouth of a narrow river, and for most of the year it is quiet. In spring the boats are painted, in "
         "summer they carry visitors to the islands, and when the storms of autumn come they are pulled up on the shore and covered.")
 
 
-def python_with_llama_cpp():
-    """A Python that has llama-cpp-python."""
-    probe = [sys.executable, "-c", "import llama_cpp, numpy"]
-    if subprocess.run(probe, capture_output=True).returncode == 0:
+def python_with(packages, modules):
+    """A Python that has these packages: this one, or the one of build/compare."""
+    if subprocess.run([sys.executable, "-c", "import " + ", ".join(modules)], capture_output=True).returncode == 0:
         return sys.executable
     venv = ROOT / "build" / "compare"
     python = venv / "bin" / "python"
     if not python.exists():
-        print("compare: installing llama-cpp-python (compiles llama.cpp, some minutes)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "llama-cpp-python", "numpy"], check=True)
+    if subprocess.run([python, "-c", "import " + ", ".join(modules)], capture_output=True).returncode:
+        print(f"compare: installing {' '.join(packages)} (may compile for some minutes)", file=sys.stderr)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     return str(python)
 
 
@@ -40,40 +45,110 @@ def run(command):
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"compare: {command[0]} fails: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return done.stdout.strip()
+
+
+def last_json(command):
+    return json.loads(run(command).splitlines()[-1])
+
+
+class Llama:
+    """Cases of a .gguf file beside llama.cpp."""
+    name = "llama.cpp"
+
+    def __init__(self, args):
+        self.args = args
+        self.theirs = [python_with(["llama-cpp-python", "numpy"], ["llama_cpp", "numpy"]), HERE / "llama_cpp_bench.py", args.model,
+                       "--threads", args.threads]
+        self.ours = [args.bin / "bench_model", "--model", args.model, "--threads", args.threads]
+
+    def check(self):
+        score = last_json([self.args.bin / "generate", "--model", self.args.model, "--prompt", TEXT, "--score", "--json", "--threads",
+                           self.args.threads])
+        other = last_json([*self.theirs, "--score", TEXT])
+        print(f"nll of {score['tokens']} tokens: headwise {score['nll']:.4f}, llama.cpp {other['nll']:.4f}")
+        return score["tokens"] == other["tokens"] and abs(score["nll"] / other["nll"] - 1) < 0.02
+
+    def cases(self):
+        def both(key, *sizes):
+            return lambda: (last_json([*self.ours, *sizes])[key], last_json([*self.theirs, *sizes])[key])
+
+        def first_token():
+            ids = ",".join(str(i) for i in range(100, 132))
+            start = time.perf_counter()
+            run([self.args.bin / "generate", "--model", self.args.model, "--ids", ids, "--max-new-tokens", 1, "--threads", self.args.threads])
+            ours = time.perf_counter() - start
+            return 1 / ours, 1 / last_json([*self.theirs, "--n-prompt", 32, "--first-token"])["first_token_s"]
+        yield "prefill 512, tokens/s", both("prefill_tok_s", "--n-prompt", 512, "--n-gen", 1)
+        yield "decode, tokens/s", both("decode_tok_s", "--n-prompt", 16, "--n-gen", 64)
+        yield "decode behind 1024, tokens/s", both("decode_tok_s", "--n-prompt", 1024, "--n-gen", 32)
+        yield "decode, batch 8, tokens/s", both("decode_tok_s", "--n-prompt", 16, "--n-gen", 32, "--batch", 8)
+        yield "first token of 32, 1/s", first_token
+
+
+class Onnx:
+    """Cases of a BERT folder beside onnxruntime."""
+    name = "onnxruntime"
+
+    def __init__(self, args):
+        self.args = args
+        self.theirs = [python_with(["onnxruntime", "onnx", "sympy", "safetensors", "tokenizers", "numpy"],
+                                   ["onnxruntime", "onnx", "sympy", "safetensors", "tokenizers"]),
+                       HERE / "onnxruntime_bench.py", args.model, "--threads", args.threads]
+        self.ours = [args.bin / "bench_model", "--model", args.model, "--threads", args.threads, "--embed", "--repeat", 30]
+
+    def check(self):
+        done = subprocess.run([str(self.args.bin / "embed"), "--model", str(self.args.model), "--json"], input=TEXT + "\n",
+                              capture_output=True, text=True, check=True)
+        ours = json.loads(done.stdout.splitlines()[-1])["embedding"]
+        theirs = last_json([*self.theirs, "--text", TEXT])["vector"]
+        cosine = sum(a * b for a, b in zip(ours, theirs))
+        print(f"cosine of one text's vectors: {cosine:.6f}")
+        return abs(cosine - 1) < 1e-4
+
+    def cases(self):
+        for batch in (1, 32):
+            for length in (16, 128, 512):
+                sizes = ["--length", length, "--batch", batch]
+                yield (f"length {length}, batch {batch}, sentences/s",
+                       lambda sizes=sizes: (last_json([*self.ours, *sizes])["sentences_s"], last_json([*self.theirs, *sizes])["sentences_s"]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model", required=True, type=pathlib.Path)
     parser.add_argument("--bin", default=ROOT / "build" / "release" / "bin", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--n-prompt", type=int, default=512)
-    parser.add_argument("--n-gen", type=int, default=64)
+    parser.add_argument("--plot", help="write the ratios as a bar chart (needs matplotlib)")
     args = parser.parse_args()
 
-    llama = [python_with_llama_cpp(), pathlib.Path(__file__).with_name("llama_cpp_bench.py"), args.model, "--threads", args.threads]
-    score = run([args.bin / "generate", "--model", args.model, "--prompt", TEXT, "--score", "--json", "--threads", args.threads])
-    other = run([*llama, "--score", TEXT])
-    difference = abs(score["nll"] / other["nll"] - 1)
-    print(f"nll of {score['tokens']} tokens: headwise {score['nll']:.4f}, llama.cpp {other['nll']:.4f}")
-    if score["tokens"] != other["tokens"] or not difference < 0.02:
+    other = Onnx(args) if args.model.is_dir() else Llama(args)
+    if not other.check():
         sys.exit("compare: the two do not compute the same: nothing is timed")
-
-    sizes = ["--n-prompt", args.n_prompt, "--n-gen", args.n_gen]
-    rounds = []
-    for i in range(args.rounds):
-        ours = run([args.bin / "bench_model", "--model", args.model, "--threads", args.threads, *sizes, "--json"])
-        theirs = run([*llama, *sizes])
-        rounds.append((ours, theirs))
-        print(f"round {i + 1}: " + ", ".join(f"{k[:-6]} {ours[k]:.0f} / {theirs[k]:.0f} tokens/s" for k in ("prefill_tok_s", "decode_tok_s")), flush=True)
-    print(f"\n{'':10} {'headwise':>10} {'llama.cpp':>10} {'ratio':>7}   (medians; ratio round by round)")
-    for key in ("prefill_tok_s", "decode_tok_s"):
-        a, b = [r[0][key] for r in rounds], [r[1][key] for r in rounds]
-        ratio = [x / y for x, y in zip(a, b)]
-        print(f"{key[:-6]:10} {statistics.median(a):10.0f} {statistics.median(b):10.0f} {statistics.median(ratio):6.2f}x   "
-              f"({min(ratio):.2f} to {max(ratio):.2f})")
+    cases, rounds = list(other.cases()), {}
+    for i in range(args.rounds):  # all cases in each round, so that a loaded minute hits all of them
+        for name, measure in cases:
+            rounds.setdefault(name, []).append(measure())
+        print(f"round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
+    print(f"\n| {args.model.name}, {args.threads} threads | headwise | {other.name} | ratio | range |\n|---|---|---|---|---|")
+    medians = []
+    for name, pairs in rounds.items():
+        ratios = [a / b for a, b in pairs]
+        medians.append(statistics.median(ratios))
+        print(f"| {name} | {statistics.median(a for a, _ in pairs):.4g} | {statistics.median(b for _, b in pairs):.4g} | {medians[-1]:.2f}x | "
+              f"{min(ratios):.2f} to {max(ratios):.2f} |")
+    if args.plot:
+        import matplotlib
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+        figure, axes = pyplot.subplots(figsize=(7, 0.5 * len(rounds) + 1))
+        axes.barh(list(rounds), medians)
+        axes.axvline(1, color="black", linewidth=1)
+        axes.set_xlabel(f"times as quick as {other.name}")
+        axes.invert_yaxis()
+        figure.tight_layout()
+        figure.savefig(args.plot, dpi=120)
 
 
 if __name__ == "__main__":

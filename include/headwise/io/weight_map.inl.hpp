@@ -61,7 +61,7 @@ HEADWISE_INLINE WeightRule& WeightRule::transpose() {
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::flatten(int dims) {
-  operations_.push_back({Operation::Kind::flatten, dims, 0, 0, concat("flatten ", dims), {}});
+  operations_.push_back({Operation::Kind::flatten, dims, 0, 0, 0, concat("flatten ", dims), {}});
   return *this;
 }
 HEADWISE_INLINE WeightRule& WeightRule::rows(index_t begin, index_t count) {

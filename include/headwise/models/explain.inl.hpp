@@ -63,7 +63,8 @@ HEADWISE_INLINE std::string Model::explain() const {
   for (const MatrixReport& m : info_.matrices) {
     std::string storage(name_of(m.type));
     if (m.asked && m.type != *m.asked)
-      storage += concat(" (rows of ", m.cols, " are no multiple of ", block_size(*m.asked).elements, ", the block of ", name_of(*m.asked), ")");
+      storage += concat(" (rows of ", m.cols, " are no multiple of ", block_size(*m.asked).elements, ", the block of ",
+                        name_of(*m.asked), ")");
     else if (m.type != m.file_type)
       storage += concat(" (file: ", name_of(m.file_type), ")");
     matrices.add(detail::without_numbers(m.name),
