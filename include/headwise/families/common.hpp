@@ -25,7 +25,7 @@ inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const 
 /// layer_types, one for each layer; empty where the field is missing. Errors: another count, a type that is not among `known`.
 inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t layers, std::initializer_list<std::string_view> known) {
   auto types = c.get_or("layer_types", std::vector<std::string>());
-  if (!types.empty() && types.size() != layers)
+  if (types.size() != layers && (!types.empty() || c.has("layer_types")))
     c.fail(concat("layer_types: expected ", layers, " (num_hidden_layers), found ", types.size()));
   for (const std::string& type : types)
     if (std::find(known.begin(), known.end(), type) == known.end())
@@ -37,8 +37,10 @@ inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t 
 /// missing, for those of which slides(i) says so.
 template <class Slides>
 std::vector<index_t> read_windows(const HfConfig& c, std::size_t layers, index_t fallback, const Slides& slides) {
-  const index_t window = c.json().contains("sliding_window") ? c.size_or("sliding_window", 0, 0) : fallback;  // null: none
+  const index_t window = c.json().contains("sliding_window") ? c.size_or("sliding_window", 0) : fallback;  // null: none
   const auto types = read_layer_types(c, layers, {"sliding_attention", "full_attention"});
+  if (window == 0 && std::find(types.begin(), types.end(), "sliding_attention") != types.end())
+    c.fail("layer_types: a sliding_attention needs a sliding_window, found none");
   std::vector<index_t> out(layers, 0);
   for (std::size_t i = 0; i < layers; ++i)
     if (types.empty() ? slides(i) : types[i] == "sliding_attention") out[i] = window;

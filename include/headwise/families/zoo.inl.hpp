@@ -33,7 +33,7 @@ HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::s
     if (e->model_type == type && e->gguf == gguf) return e->build(config, std::move(source), options);
   std::string list;
   for (const std::string& name : names(gguf)) list += (list.empty() ? "" : ", ") + name;
-  config.fail(concat("model_type: expected a family of this program (", list, "), found ", quoted(type)));
+  config.fail(concat("model_type: found ", quoted(type), ", expected a family of this program: ", list));
 }
 
 HEADWISE_INLINE std::unique_ptr<Model> Zoo::load(const std::string& path, const LoadOptions& options) const {
