@@ -73,7 +73,7 @@ HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
 
 HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::string_view where) {
   if (c.dims < 2 || c.dims % 2 != 0 || c.dims > head_dim)
-    fail(where, concat("an even number of rotary dimensions from 2 to ", head_dim), std::to_string(c.dims));
+    fail(where, concat("an even number of rotary dimensions from 2 to the head_dim ", head_dim), std::to_string(c.dims));
   const auto positive = [&](double v, const char* name) {
     if (!(v > 0) || !(v < 1e30)) fail(where, concat("a positive ", name), concat(v));
   };
@@ -81,7 +81,7 @@ HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::
   for (const auto* factors : {&c.frequency_factors, &c.long_factors}) {
     if (factors->empty()) continue;
     if (static_cast<index_t>(factors->size()) != c.dims / 2)
-      fail(where, concat(c.dims / 2, " frequency factors"), std::to_string(factors->size()));
+      fail(where, concat(c.dims / 2, " frequency factors (short_factor, long_factor, rope_freqs)"), std::to_string(factors->size()));
     for (const float v : *factors) positive(v, "frequency factor");
   }
   if (c.scaling == RopeScaling::none) return;
