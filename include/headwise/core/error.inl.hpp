@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include "headwise/core/error.hpp"
 
 namespace hw {
@@ -38,6 +40,17 @@ HEADWISE_INLINE std::string printable(std::string_view s, std::size_t limit) {
     if (out.size() + piece.size() + (s.empty() ? 0 : 3) > limit) return out + "...";
     out += piece;
   }
+  return out;
+}
+
+HEADWISE_INLINE std::string join(const Piece* pieces, std::size_t count) {
+  std::string out;
+  for (const Piece& piece : std::span(pieces, count)) switch (piece.kind) {
+      case Piece::Kind::text: out += piece.text; break;
+      case Piece::Kind::integer: out += std::to_string(piece.integer); break;
+      case Piece::Kind::natural: out += std::to_string(piece.natural); break;
+      case Piece::Kind::real: out += std::to_string(piece.real); break;
+    }
   return out;
 }
 

@@ -14,7 +14,7 @@
 namespace hw::families {
 
 /// The number of layers. Errors: more than the file could have tensors for.
-inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const WeightSource& source) {
+[[gnu::cold]] inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const WeightSource& source) {
   const auto n = static_cast<std::size_t>(c.size(keys));
   if (n > source.tensors().size())
     c.fail(
@@ -23,7 +23,8 @@ inline std::size_t read_layers(const HfConfig& c, const ConfigKeys& keys, const 
 }
 
 /// layer_types, one for each layer; empty where the field is missing. Errors: another count, a type that is not among `known`.
-inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t layers, std::initializer_list<std::string_view> known) {
+[[gnu::cold]] inline std::vector<std::string> read_layer_types(const HfConfig& c, std::size_t layers,
+                                                               std::initializer_list<std::string_view> known) {
   auto types = c.get_or("layer_types", std::vector<std::string>());
   if (types.size() != layers && (!types.empty() || c.has("layer_types")))
     c.fail(concat("layer_types: expected ", layers, " (num_hidden_layers), found ", types.size()));
@@ -48,7 +49,7 @@ std::vector<index_t> read_windows(const HfConfig& c, std::size_t layers, index_t
 }
 
 /// The activation. Errors: an unknown name; null, which is no way to ask for the default.
-inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std::string_view fallback) {
+[[gnu::cold]] inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std::string_view fallback) {
   if (const auto name = c.find(keys)) return parse_activation(name->as<std::string>());
   for (const std::string_view key : keys.all())
     if (const auto value = c.json().find(key)) value->fail_expected("the name of an activation");
@@ -56,13 +57,13 @@ inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std
 }
 
 /// The class that saved the checkpoint ("BertForMaskedLM"), or "".
-inline std::string read_architecture(const HfConfig& c) {
+[[gnu::cold]] inline std::string read_architecture(const HfConfig& c) {
   const auto names = c.get_or("architectures", std::vector<std::string>());
   return names.empty() ? "" : names.front();
 }
 
 /// The number of labels of a classifier: num_labels, or the entries of id2label, or 2.
-inline index_t read_labels(const HfConfig& c) {
+[[gnu::cold]] inline index_t read_labels(const HfConfig& c) {
   if (c.has("num_labels")) return c.size("num_labels");
   const auto names = c.find("id2label");
   return names && names->is_object() && names->size() > 0 ? static_cast<index_t>(names->size()) : 2;

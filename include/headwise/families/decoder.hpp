@@ -44,7 +44,7 @@ struct DecoderParts {
   std::vector<HeadStage> head;
   index_t max_positions = 0;
 
-  DecoderParts(const HfConfig& c, const WeightSource& source, const DecoderDefaults& defaults = {})
+  [[gnu::cold]] DecoderParts(const HfConfig& c, const WeightSource& source, const DecoderDefaults& defaults = {})
       : layers(read_layers(c, {"num_hidden_layers", "n_layer", "num_layers", "n_layers"}, source)) {
     const auto d = c.size({"hidden_size", "n_embd", "n_embed", "d_model"}), vocab = c.size("vocab_size");
     const auto heads = c.size({"num_attention_heads", "n_head", "num_heads", "n_heads"});
@@ -89,7 +89,7 @@ struct DecoderParts {
 
   /// The whole model; layer(i) gives the i-th block.
   template <class Model, class Layer>
-  typename Model::Config stack(const Layer& layer) const {
+  [[gnu::cold]] typename Model::Config stack(const Layer& layer) const {
     typename Model::Config m;
     m.embedding = embedding;
     for (std::size_t i = 0; i < layers; ++i) m.blocks.emplace_back(layer(i));

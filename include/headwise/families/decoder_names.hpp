@@ -6,21 +6,21 @@
 namespace hw::families {
 
 /// A head that is the embedding: the file may hold a copy of it.
-inline void name_head(WeightMap& map, const HfConfig& c, std::string_view embedding, std::string_view head, bool tied) {
+[[gnu::cold]] inline void name_head(WeightMap& map, const HfConfig& c, std::string_view embedding, std::string_view head, bool tied) {
   tied = c.get_or("tie_word_embeddings", tied);
   map.rename("head", tied ? embedding : head);
   if (tied) map.ignore(concat(head, ".weight"));
 }
 
 /// q, k and v of each head side by side in one tensor.
-inline void name_interleaved_qkv(WeightMap& map, std::string_view file, index_t head_dim) {
+[[gnu::cold]] inline void name_interleaved_qkv(WeightMap& map, std::string_view file, index_t head_dim) {
   for (const index_t i : {0, 1, 2})
     map.rename(concat("layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), file)
         .interleaved(i, 3, head_dim);
 }
 
 /// The names that Llama's files introduced and most later families kept. `tied`: where the configuration does not say.
-inline WeightMap decoder_names(const HfConfig& c, const WeightSource& source, bool tied = false) {
+[[gnu::cold]] inline WeightMap decoder_names(const HfConfig& c, const WeightSource& source, bool tied = false) {
   if (has_gguf_names(source)) return gguf_names(c, source);
   WeightMap map;
   map.rename("embedding", "model.embed_tokens");

@@ -5,20 +5,20 @@
 
 namespace hw::families {
 
-HEADWISE_INLINE void EncoderParts::positions_after_padding(const HfConfig& c, index_t default_padding) {
+HEADWISE_LOAD_TIME void EncoderParts::positions_after_padding(const HfConfig& c, index_t default_padding) {
   embedding.position_offset = c.size_or("pad_token_id", default_padding, 0) + 1;
   if (embedding.positions <= embedding.position_offset)
     c.fail(concat("max_position_embeddings: expected more than pad_token_id + 1 = ", embedding.position_offset, ", found ", max_positions));
   max_positions = embedding.positions - embedding.position_offset;
 }
 
-HEADWISE_INLINE void EncoderParts::factorise(index_t size) {
+HEADWISE_LOAD_TIME void EncoderParts::factorise(index_t size) {
   embedding.embedding_size = size;
   embedding.norm = LayerNorm::Config{size, norm.eps, norm.bias};
   embedding.projection = Embedding::Projection::rows;
 }
 
-HEADWISE_INLINE EncoderParts read_encoder(const HfConfig& c, const WeightSource& source, Attends attends) {
+HEADWISE_LOAD_TIME EncoderParts read_encoder(const HfConfig& c, const WeightSource& source, Attends attends) {
   EncoderParts p;
   const auto d = c.size({"hidden_size", "dim"}), vocab = c.size("vocab_size");
   const auto heads = attends == Attends::no ? 1 : c.size({"num_attention_heads", "n_heads"});
@@ -37,7 +37,7 @@ HEADWISE_INLINE EncoderParts read_encoder(const HfConfig& c, const WeightSource&
   return p;
 }
 
-HEADWISE_INLINE BertStack::Config make_encoder(const HfConfig& c, const WeightSource& source, const EncoderParts& p) {
+HEADWISE_LOAD_TIME BertStack::Config make_encoder(const HfConfig& c, const WeightSource& source, const EncoderParts& p) {
   BertStack::Config m;
   m.embedding = p.embedding;
   m.max_positions = p.max_positions;
@@ -51,7 +51,7 @@ HEADWISE_INLINE BertStack::Config make_encoder(const HfConfig& c, const WeightSo
   return m;
 }
 
-HEADWISE_INLINE WeightMap encoder_names(const HfConfig& c, std::initializer_list<std::string_view> prefixes) {
+HEADWISE_LOAD_TIME WeightMap encoder_names(const HfConfig& c, std::initializer_list<std::string_view> prefixes) {
   WeightMap map;
   for (const std::string_view prefix : prefixes) map.optional_prefix(prefix);
   map.suffix("weight", "gamma");  // how the first checkpoints call a norm's weights
@@ -99,7 +99,7 @@ HEADWISE_INLINE WeightMap encoder_names(const HfConfig& c, std::initializer_list
   return map;
 }
 
-HEADWISE_INLINE void name_fused_qkv(WeightMap& map, std::string_view file) {
+HEADWISE_LOAD_TIME void name_fused_qkv(WeightMap& map, std::string_view file) {
   index_t i = 0;
   for (const char* part : {"q", "k", "v"}) map.rename(concat("layers.*.attention.", part), file).part(i++, 3);
 }

@@ -6,13 +6,13 @@
 
 namespace hw::families {
 
-HEADWISE_INLINE std::string read_task(const HfConfig& c) {
+HEADWISE_LOAD_TIME std::string read_task(const HfConfig& c) {
   const std::string name = read_architecture(c);
   const std::size_t at = name.rfind("For");
   return at == std::string::npos || name.ends_with("Model") || name.ends_with("Encoder") ? "" : name.substr(at + 3);
 }
 
-HEADWISE_INLINE std::vector<Head::Config> encoder_heads(const HfConfig& c, const WeightSource& source, const EncoderHeads& h) {
+HEADWISE_LOAD_TIME std::vector<Head::Config> encoder_heads(const HfConfig& c, const WeightSource& source, const EncoderHeads& h) {
   const std::string task = read_task(c);
   const auto masked = [&](std::string name) {
     return Head::Config{std::move(name),

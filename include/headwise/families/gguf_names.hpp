@@ -12,7 +12,7 @@
 namespace hw::families {
 
 /// Is this a GGUF file's naming?
-inline bool has_gguf_names(const WeightSource& source) {
+[[gnu::cold]] inline bool has_gguf_names(const WeightSource& source) {
   const auto tensors = source.tensors();
   return std::any_of(tensors.begin(), tensors.end(),
                      [](const RawTensor& t) { return t.name.starts_with("blk.") || t.name == "token_embd.weight"; });
@@ -20,7 +20,7 @@ inline bool has_gguf_names(const WeightSource& source) {
 
 /// The numbers that rotary frequencies are divided by, which GGUF keeps as tensors: Llama 3's scaling, and longrope's two lists.
 /// Errors: another type than f32, another count than dims / 2.
-inline void read_rope_factors(const WeightSource& source, RotaryConfig& rotary) {
+[[gnu::cold]] inline void read_rope_factors(const WeightSource& source, RotaryConfig& rotary) {
   const auto read = [&](std::string_view name, std::vector<float>& out) {
     const RawTensor* tensor = source.find(name);
     if (tensor == nullptr) return false;
@@ -36,20 +36,20 @@ inline void read_rope_factors(const WeightSource& source, RotaryConfig& rotary) 
 }
 
 /// q, k and v, one block of rows after the other in one tensor.
-inline void name_stacked_qkv(WeightMap& map, std::string_view file, index_t q_rows, index_t k_rows) {
+[[gnu::cold]] inline void name_stacked_qkv(WeightMap& map, std::string_view file, index_t q_rows, index_t k_rows) {
   map.replace("layers.*.attention.q", file).rows(0, q_rows);
   map.replace("layers.*.attention.k", file).rows(q_rows, k_rows);
   map.replace("layers.*.attention.v", file).rows(q_rows + k_rows, k_rows);
 }
 
 /// Gate and up in one tensor, the gate first.
-inline void name_stacked_gate_up(WeightMap& map, std::string_view file) {
+[[gnu::cold]] inline void name_stacked_gate_up(WeightMap& map, std::string_view file) {
   map.replace("layers.*.mlp.gate", file).part(0, 2);
   map.replace("layers.*.mlp.up", file).part(1, 2);
 }
 
 /// Canonical names of a pre-norm or sandwich-norm decoder to GGUF's.
-inline WeightMap gguf_names(const HfConfig& c, const WeightSource& source) {
+[[gnu::cold]] inline WeightMap gguf_names(const HfConfig& c, const WeightSource& source) {
   WeightMap map;
   map.rename("embedding", "token_embd");
   map.rename("embedding.positions", "position_embd");
@@ -82,7 +82,7 @@ inline WeightMap gguf_names(const HfConfig& c, const WeightSource& source) {
 }
 
 /// GGUF keeps q and k of Llama's relatives with the two halves of each head interleaved.
-inline void unpermute_rotary(WeightMap& map, const HfConfig& c) {
+[[gnu::cold]] inline void unpermute_rotary(WeightMap& map, const HfConfig& c) {
   map.replace("layers.*.attention.q", "blk.*.attn_q").unpermute_rotary(c.size("num_attention_heads"));
   map.replace("layers.*.attention.k", "blk.*.attn_k").unpermute_rotary(c.size_or("num_key_value_heads", c.size("num_attention_heads")));
 }

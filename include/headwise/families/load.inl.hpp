@@ -37,7 +37,7 @@ inline bool has_chat_template(const std::string& path) {
 
 }  // namespace detail
 
-HEADWISE_INLINE TextModel load(const std::string& path, const Zoo& zoo, const LoadOptions& options) {
+HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const LoadOptions& options) {
   namespace fs = std::filesystem;
   std::error_code none;
   TextModel::Parts parts;

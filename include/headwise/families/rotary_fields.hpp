@@ -11,12 +11,14 @@
 namespace hw::families {
 
 /// Do frequencies change with the length of a sequence?
-inline bool has_regimes(const RotaryConfig& c) noexcept { return c.scaling == RopeScaling::dynamic || c.scaling == RopeScaling::longrope; }
+[[gnu::cold]] inline bool has_regimes(const RotaryConfig& c) noexcept {
+  return c.scaling == RopeScaling::dynamic || c.scaling == RopeScaling::longrope;
+}
 
 /// Rotary settings: `rope_parameters` (or its entry for `layer_type`), or in the published spelling `rope_theta` and `rope_scaling`;
 /// `partial_rotary_factor` in either; the defaults where they are missing. Errors: an unknown rope type, values out of range.
-inline RotaryConfig read_rotary(const HfConfig& c, index_t head_dim, std::string_view layer_type = {}, double default_theta = 10000.0,
-                                double default_share = 1.0) {
+[[gnu::cold]] inline RotaryConfig read_rotary(const HfConfig& c, index_t head_dim, std::string_view layer_type = {},
+                                              double default_theta = 10000.0, double default_share = 1.0) {
   RotaryConfig out;
   const auto parameters = c.find_sub("rope_parameters");
   const auto own = parameters && !layer_type.empty() ? parameters->find_sub(layer_type) : std::nullopt;

@@ -51,7 +51,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE Zoo stock_zoo() {
+HEADWISE_LOAD_TIME Zoo stock_zoo() {
   using namespace families;
   Zoo zoo;
   zoo.add<Llama>().add<Mistral>().add<Qwen2>().add<Qwen3>().add<Gemma>().add<Gemma2>().add<Gemma3>().add<Granite>().add<SmolLm3>();

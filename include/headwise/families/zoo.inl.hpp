@@ -10,9 +10,9 @@
 
 namespace hw {
 
-HEADWISE_INLINE std::vector<std::string> Zoo::known() const { return names(false); }
+HEADWISE_LOAD_TIME std::vector<std::string> Zoo::known() const { return names(false); }
 
-HEADWISE_INLINE std::vector<std::string> Zoo::names(bool gguf) const {
+HEADWISE_LOAD_TIME std::vector<std::string> Zoo::names(bool gguf) const {
   std::vector<std::string> out;
   for (const Entry& e : entries_)
     if (e.gguf == gguf) out.push_back(e.model_type);
@@ -21,11 +21,11 @@ HEADWISE_INLINE std::vector<std::string> Zoo::names(bool gguf) const {
   return out;
 }
 
-HEADWISE_INLINE bool Zoo::knows(std::string_view model_type) const {
+HEADWISE_LOAD_TIME bool Zoo::knows(std::string_view model_type) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return !e.gguf && e.model_type == model_type; });
 }
 
-HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source,
+HEADWISE_LOAD_TIME std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::shared_ptr<const WeightSource> source,
                                                   const LoadOptions& options) const {
   const auto type = config.get<std::string>("model_type");
   const bool gguf = source && families::has_gguf_names(*source);
@@ -36,7 +36,7 @@ HEADWISE_INLINE std::unique_ptr<Model> Zoo::build(const HfConfig& config, std::s
   config.fail(concat("model_type: found ", quoted(type), ", expected a family of this program: ", list));
 }
 
-HEADWISE_INLINE std::unique_ptr<Model> Zoo::load(const std::string& path, const LoadOptions& options) const {
+HEADWISE_LOAD_TIME std::unique_ptr<Model> Zoo::load(const std::string& path, const LoadOptions& options) const {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) {
     const Gguf file = Gguf::open(path, options.access);

@@ -8,13 +8,13 @@
 
 namespace hw {
 
-HEADWISE_INLINE Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
+HEADWISE_LOAD_TIME Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(std::move(weights),
             std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, {}, 0, {}})) {
   if (!kernels::is_kv_type(kv())) fail("keys and values", "f32, f16, bf16 or q8_0", name_of(kv()));
 }
 
-HEADWISE_INLINE Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
+HEADWISE_LOAD_TIME Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(Weights(WeightBuffer("random weights").finish()), kernels, executor, std::move(options)) {
   shared_->random = random;
 }
@@ -39,14 +39,14 @@ inline std::vector<float> draw(std::string_view path, std::uint64_t seed, index_
 
 }  // namespace detail
 
-HEADWISE_INLINE std::vector<float> Build::drawn_vector(std::string_view name, index_t n) const {
+HEADWISE_LOAD_TIME std::vector<float> Build::drawn_vector(std::string_view name, index_t n) const {
   auto out = detail::draw(path(name), shared_->random->seed, n);
   const float mean = name.ends_with("weight") ? 1.0f : 0.0f;
   for (float& v : out) v = mean + 0.1f * v;
   return out;
 }
 
-HEADWISE_INLINE MatrixSource Build::drawn_matrix(std::string_view name, index_t rows, index_t cols) const {
+HEADWISE_LOAD_TIME MatrixSource Build::drawn_matrix(std::string_view name, index_t rows, index_t cols) const {
   auto values = detail::draw(path(name), shared_->random->seed, checked_mul(rows, cols, path(name)));
   const float scale = 1.0f / std::sqrt(static_cast<float>(cols));
   for (float& v : values) v *= scale;
@@ -60,14 +60,14 @@ HEADWISE_INLINE MatrixSource Build::drawn_matrix(std::string_view name, index_t 
   return out;
 }
 
-HEADWISE_INLINE std::vector<float> Build::vector(std::string_view name, index_t n) const {
+HEADWISE_LOAD_TIME std::vector<float> Build::vector(std::string_view name, index_t n) const {
   auto out = shared_->random ? drawn_vector(name, n) : weights_.vector(name, n);
   shared_->fingerprint.add(path(name));
   shared_->fingerprint.add(out);
   return out;
 }
 
-HEADWISE_INLINE MatrixSource Build::matrix(std::string_view name, index_t rows, index_t cols) const {
+HEADWISE_LOAD_TIME MatrixSource Build::matrix(std::string_view name, index_t rows, index_t cols) const {
   auto out = shared_->random ? drawn_matrix(name, rows, cols) : weights_.matrix(name, rows, cols);
   Fingerprint& fingerprint = shared_->fingerprint;
   fingerprint.add(path(name));
@@ -79,7 +79,7 @@ HEADWISE_INLINE MatrixSource Build::matrix(std::string_view name, index_t rows, 
   return out;
 }
 
-HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
+HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
   Shared& shared = *shared_;
   const MatrixSource source = matrix(name, rows, cols);
   if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
@@ -107,13 +107,13 @@ HEADWISE_INLINE std::shared_ptr<const PackedWeights> Build::packed(std::string_v
   return out;
 }
 
-HEADWISE_INLINE Slot Build::slot(std::string_view name) const {
+HEADWISE_LOAD_TIME Slot Build::slot(std::string_view name) const {
   const auto [at, fresh] = shared_->slot_numbers.try_emplace(std::string(name), shared_->slots);
   if (fresh) ++shared_->slots;
   return {at->second};
 }
 
-HEADWISE_INLINE Slot Build::step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const {
+HEADWISE_LOAD_TIME Slot Build::step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const {
   const int before = shared_->slots;
   const Slot out = slot(name);
   if (shared_->slots != before) shared_->step_streams.push_back({out, width, std::move(fill)});

@@ -48,21 +48,21 @@ struct HfConfig::Record {
   std::vector<std::shared_ptr<Record>> inside;
 };
 
-HEADWISE_INLINE HfConfig::HfConfig(Json object) : record_(std::make_shared<Record>()) {
+HEADWISE_LOAD_TIME HfConfig::HfConfig(Json object) : record_(std::make_shared<Record>()) {
   if (!object.is_object()) object.fail_expected("an object");
   record_->object = std::move(object);
 }
 
-HEADWISE_INLINE const Json& HfConfig::json() const noexcept { return record_->object; }
+HEADWISE_LOAD_TIME const Json& HfConfig::json() const noexcept { return record_->object; }
 
-HEADWISE_INLINE std::string HfConfig::where() const { return record_->object.where(); }
+HEADWISE_LOAD_TIME std::string HfConfig::where() const { return record_->object.where(); }
 
-HEADWISE_INLINE bool HfConfig::has(std::string_view key) const {
+HEADWISE_LOAD_TIME bool HfConfig::has(std::string_view key) const {
   const std::optional<Json> value = record_->object.find(key);
   return value && !value->is_null();
 }
 
-HEADWISE_INLINE std::optional<Json> HfConfig::find(const ConfigKeys& keys) const {
+HEADWISE_LOAD_TIME std::optional<Json> HfConfig::find(const ConfigKeys& keys) const {
   std::optional<Json> found;
   for (const std::string_view key : keys.all()) {
     const std::optional<Json> value = record_->object.find(key);
@@ -75,7 +75,7 @@ HEADWISE_INLINE std::optional<Json> HfConfig::find(const ConfigKeys& keys) const
   return found;
 }
 
-HEADWISE_INLINE Json HfConfig::at(const ConfigKeys& keys) const {
+HEADWISE_LOAD_TIME Json HfConfig::at(const ConfigKeys& keys) const {
   const std::optional<Json> value = find(keys);
   if (value) return *value;
   const std::string_view key = keys.all().at(0);
@@ -87,35 +87,35 @@ HEADWISE_INLINE Json HfConfig::at(const ConfigKeys& keys) const {
               record_->object.contains(key) ? "null" : "missing"));
 }
 
-HEADWISE_INLINE index_t HfConfig::check_size(const Json& value, index_t least) {
+HEADWISE_LOAD_TIME index_t HfConfig::check_size(const Json& value, index_t least) {
   constexpr index_t kMost = std::numeric_limits<std::int32_t>::max();
   if (value.is_integer())
     if (const auto size = value.as<index_t>(); size >= least && size <= kMost) return size;
   value.fail_expected(concat("a whole number from ", least, " to ", kMost));
 }
 
-HEADWISE_INLINE double HfConfig::check_number(const Json& value, bool positive) {
+HEADWISE_LOAD_TIME double HfConfig::check_number(const Json& value, bool positive) {
   if (value.is_number())
     if (const auto number = value.as<double>(); std::isfinite(number) && (!positive || number > 0)) return number;
   value.fail_expected(positive ? "a number above 0" : "a number");
 }
 
-HEADWISE_INLINE index_t HfConfig::size_or(const ConfigKeys& keys, index_t fallback, index_t least) const {
+HEADWISE_LOAD_TIME index_t HfConfig::size_or(const ConfigKeys& keys, index_t fallback, index_t least) const {
   const std::optional<Json> value = find(keys);
   return value ? check_size(*value, least) : fallback;
 }
 
-HEADWISE_INLINE double HfConfig::number_or(const ConfigKeys& keys, double fallback) const {
+HEADWISE_LOAD_TIME double HfConfig::number_or(const ConfigKeys& keys, double fallback) const {
   const std::optional<Json> value = find(keys);
   return value ? check_number(*value, false) : fallback;
 }
 
-HEADWISE_INLINE double HfConfig::positive_or(const ConfigKeys& keys, double fallback) const {
+HEADWISE_LOAD_TIME double HfConfig::positive_or(const ConfigKeys& keys, double fallback) const {
   const std::optional<Json> value = find(keys);
   return value ? check_number(*value, true) : fallback;
 }
 
-HEADWISE_INLINE std::optional<HfConfig> HfConfig::find_sub(const ConfigKeys& keys) const {
+HEADWISE_LOAD_TIME std::optional<HfConfig> HfConfig::find_sub(const ConfigKeys& keys) const {
   const std::optional<Json> value = find(keys);
   if (!value) return std::nullopt;
   for (const auto& known : record_->inside)  // asked for again: one record of what was read
@@ -125,22 +125,22 @@ HEADWISE_INLINE std::optional<HfConfig> HfConfig::find_sub(const ConfigKeys& key
   return inside;
 }
 
-HEADWISE_INLINE HfConfig HfConfig::sub(const ConfigKeys& keys) const {
+HEADWISE_LOAD_TIME HfConfig HfConfig::sub(const ConfigKeys& keys) const {
   at(keys);
   return *find_sub(keys);
 }
 
-HEADWISE_INLINE void HfConfig::only(const ConfigKeys& keys, const Json& value) const {
+HEADWISE_LOAD_TIME void HfConfig::only(const ConfigKeys& keys, const Json& value) const {
   const std::optional<Json> found = find(keys);
   const bool same = !found || *found == value || (found->is_number() && value.is_number() && found->as<double>() == value.as<double>());
   if (!same) found->fail_expected(concat(value.dump(), " (this model is implemented for that only)"));
 }
 
-HEADWISE_INLINE void HfConfig::ignore(std::initializer_list<std::string_view> keys) const {
+HEADWISE_LOAD_TIME void HfConfig::ignore(std::initializer_list<std::string_view> keys) const {
   for (const std::string_view key : keys) record_->read.emplace(key);
 }
 
-HEADWISE_INLINE void HfConfig::account() const {
+HEADWISE_LOAD_TIME void HfConfig::account() const {
   std::vector<Json> unread;
   std::vector<const Record*> open{record_.get()};
   while (!open.empty()) {
@@ -155,6 +155,6 @@ HEADWISE_INLINE void HfConfig::account() const {
                                      unread.size() > 1 ? concat("; nor ", unread.size() - 1, " more (", unread[1].where(), ")") : ""));
 }
 
-HEADWISE_INLINE HfConfig read_hf_config(const std::string& folder) { return HfConfig(Json::read(folder + "/config.json")); }
+HEADWISE_LOAD_TIME HfConfig read_hf_config(const std::string& folder) { return HfConfig(Json::read(folder + "/config.json")); }
 
 }  // namespace hw

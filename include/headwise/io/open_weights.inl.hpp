@@ -7,7 +7,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE std::shared_ptr<const WeightSource> open_weights(const std::string& path, MappedFile::Access access) {
+HEADWISE_LOAD_TIME std::shared_ptr<const WeightSource> open_weights(const std::string& path, MappedFile::Access access) {
   const auto checked = [&](WeightSource source) {
     if (source.tensors().empty()) fail(hw::quoted(path, 300), "tensors", "none");
     return std::make_shared<const WeightSource>(std::move(source));

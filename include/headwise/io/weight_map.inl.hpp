@@ -56,44 +56,44 @@ inline bool matches(std::span<const std::string> pattern, std::span<const std::s
 
 }  // namespace detail
 
-HEADWISE_INLINE WeightRule& WeightRule::transpose() {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::transpose() {
   operations_.push_back({Operation::Kind::transpose, 0, 0, 0, 0, "transpose", {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::flatten(int dims) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::flatten(int dims) {
   operations_.push_back({Operation::Kind::flatten, dims, 0, 0, 0, concat("flatten ", dims), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::rows(index_t begin, index_t count) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::rows(index_t begin, index_t count) {
   operations_.push_back({Operation::Kind::rows, begin, count, 0, 0, concat("rows ", begin, "+", count), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::part(index_t i, index_t of) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::part(index_t i, index_t of) {
   operations_.push_back({Operation::Kind::part, i, of, 0, 0, concat("part ", i, "/", of), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::interleaved(index_t i, index_t of, index_t block, index_t count) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::interleaved(index_t i, index_t of, index_t block, index_t count) {
   operations_.push_back(
       {Operation::Kind::interleaved, i, of, block, count, concat("interleaved ", i, "+", count, "/", of, "/", block), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::unpermute_rotary(index_t heads) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::unpermute_rotary(index_t heads) {
   operations_.push_back({Operation::Kind::unpermute_rotary, heads, 0, 0, 0, concat("unpermute ", heads), {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::slice(int capture) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::slice(int capture) {
   operations_.push_back({Operation::Kind::slice, capture, 0, 0, 0, "slice", {}});
   return *this;
 }
-HEADWISE_INLINE WeightRule& WeightRule::plus(float value) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::plus(float value) {
   return apply(concat("plus ", value), [value](float x) { return x + value; });
 }
-HEADWISE_INLINE WeightRule& WeightRule::apply(std::string label, std::function<float(float)> function) {
+HEADWISE_LOAD_TIME WeightRule& WeightRule::apply(std::string label, std::function<float(float)> function) {
   operations_.push_back({Operation::Kind::apply, 0, 0, 0, 0, std::move(label), std::move(function)});
   return *this;
 }
 
-HEADWISE_INLINE WeightRule& WeightMap::rename(std::string_view canonical, const std::vector<std::string>& files) {
+HEADWISE_LOAD_TIME WeightRule& WeightMap::rename(std::string_view canonical, const std::vector<std::string>& files) {
   WeightRule rule;
   rule.canonical_ = detail::split_name(canonical);
   for (const std::string& file : files) rule.files_.push_back(detail::split_name(file));
@@ -102,15 +102,15 @@ HEADWISE_INLINE WeightRule& WeightMap::rename(std::string_view canonical, const 
   return rules_.emplace_back(std::move(rule));
 }
 
-HEADWISE_INLINE WeightRule& WeightMap::replace(std::string_view canonical, std::string_view file) {
+HEADWISE_LOAD_TIME WeightRule& WeightMap::replace(std::string_view canonical, std::string_view file) {
   const std::vector<std::string> name = detail::split_name(canonical);
   std::erase_if(rules_, [&](const WeightRule& rule) { return rule.canonical_ == name; });
   return rename(canonical, file);
 }
 
-HEADWISE_INLINE void WeightMap::suffix(std::string_view canonical, std::string_view file) { suffixes_.emplace_back(canonical, file); }
+HEADWISE_LOAD_TIME void WeightMap::suffix(std::string_view canonical, std::string_view file) { suffixes_.emplace_back(canonical, file); }
 
-HEADWISE_INLINE void WeightMap::ignore(std::string_view pattern) { ignored_.push_back(detail::split_name(pattern)); }
+HEADWISE_LOAD_TIME void WeightMap::ignore(std::string_view pattern) { ignored_.push_back(detail::split_name(pattern)); }
 
 struct Weights::Shared {
   std::shared_ptr<const WeightSource> source;
@@ -125,23 +125,23 @@ struct Weights::Place {
   std::vector<std::string> captures;
 };
 
-HEADWISE_INLINE Weights::Weights(std::shared_ptr<const WeightSource> source, WeightMap map) {
+HEADWISE_LOAD_TIME Weights::Weights(std::shared_ptr<const WeightSource> source, WeightMap map) {
   if (!source) fail("Weights", "a WeightSource", "a null pointer");
   auto used = std::make_unique<std::atomic<bool>[]>(source->tensors().size());
   shared_ = std::make_shared<const Shared>(Shared{std::move(source), std::move(map), std::move(used)});
 }
 
-HEADWISE_INLINE std::string Weights::path(std::string_view name) const {
+HEADWISE_LOAD_TIME std::string Weights::path(std::string_view name) const {
   if (scope_.empty() || name.empty()) return scope_ + std::string(name);
   return concat(scope_, ".", name);
 }
 
-HEADWISE_INLINE Weights Weights::scope(std::string_view name) const { return Weights(shared_, path(name)); }
+HEADWISE_LOAD_TIME Weights Weights::scope(std::string_view name) const { return Weights(shared_, path(name)); }
 
-HEADWISE_INLINE const WeightSource& Weights::source() const noexcept { return *shared_->source; }
+HEADWISE_LOAD_TIME const WeightSource& Weights::source() const noexcept { return *shared_->source; }
 
 // The tensor that `segments` (with * replaced by the captures) and `rest` name, in any of the spellings that the map allows.
-HEADWISE_INLINE const RawTensor* Weights::find_file(const std::vector<std::string>& segments, const std::vector<std::string>& captures,
+HEADWISE_LOAD_TIME const RawTensor* Weights::find_file(const std::vector<std::string>& segments, const std::vector<std::string>& captures,
                                                     std::string_view rest, std::string* spelled) const {
   std::vector<std::string> name = segments;
   std::size_t capture = 0;
@@ -169,7 +169,7 @@ HEADWISE_INLINE const RawTensor* Weights::find_file(const std::vector<std::strin
   return nullptr;
 }
 
-HEADWISE_INLINE Weights::Place Weights::find(std::string_view path) const {
+HEADWISE_LOAD_TIME Weights::Place Weights::find(std::string_view path) const {
   const std::vector<std::string> name = detail::split_name(path);
   std::vector<Place> candidates;  // rules that match, the longest first
   for (const WeightRule& rule : shared_->map.rules_) {
@@ -210,13 +210,13 @@ HEADWISE_INLINE Weights::Place Weights::find(std::string_view path) const {
   return std::move(candidates[0]);
 }
 
-HEADWISE_INLINE bool Weights::has(std::string_view name) const { return !find(path(name)).tensors.empty(); }
+HEADWISE_LOAD_TIME bool Weights::has(std::string_view name) const { return !find(path(name)).tensors.empty(); }
 
-HEADWISE_INLINE void Weights::mark_used(const RawTensor& tensor) const {
+HEADWISE_LOAD_TIME void Weights::mark_used(const RawTensor& tensor) const {
   shared_->used[static_cast<std::size_t>(&tensor - shared_->source->tensors().data())].store(true, std::memory_order_relaxed);
 }
 
-HEADWISE_INLINE void Weights::account() const {
+HEADWISE_LOAD_TIME void Weights::account() const {
   constexpr std::size_t kListed = 5;
   std::size_t count = 0;
   std::string listed;

@@ -30,7 +30,7 @@ inline const Embedding::Config& checked(const Embedding::Config& c, const Build&
 }
 }  // namespace detail
 
-HEADWISE_INLINE Embedding::Embedding(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME Embedding::Embedding(const Config& c, const Build& b)
     : config_(detail::checked(c, b)), tokens_(c.vocab_size, c.width(), b), norm_(NoNorm()) {
   const index_t width = c.projection == Projection::tokens ? c.hidden_size : c.width();  // of the other tables
   norm_ = make_norm(c.norm, b.scope("norm"));

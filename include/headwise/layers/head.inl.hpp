@@ -3,7 +3,8 @@
 
 namespace hw {
 
-HEADWISE_INLINE Head::Head(const Config& c, index_t hidden_size, const Build& b) : name_(c.name), pooling_(c.pooling), width_(hidden_size) {
+HEADWISE_LOAD_TIME Head::Head(const Config& c, index_t hidden_size, const Build& b)
+    : name_(c.name), pooling_(c.pooling), width_(hidden_size) {
   for (const HeadStage& stage : c.stages) {
     if (const auto* dense = std::get_if<DenseStage>(&stage)) {
       stages_.emplace_back(Linear(width_, {LinearPart{dense->name, dense->out, dense->bias}}, b));

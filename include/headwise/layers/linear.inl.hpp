@@ -5,7 +5,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b)
+HEADWISE_LOAD_TIME Linear::Linear(index_t in, std::span<const LinearPart> parts, const Build& b)
     : in_(in), where_(parts.empty() ? std::string() : b.path(parts.front().name)) {
   for (const LinearPart& p : parts) {
     const Build scope = p.name.empty() ? b : b.scope(p.name);

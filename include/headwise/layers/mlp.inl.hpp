@@ -3,7 +3,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE Mlp::Mlp(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME Mlp::Mlp(const Config& c, const Build& b)
     : activation_(c.activation),
       up_(c.hidden_size, c.intermediate_size, c.bias, b.scope("up")),
       down_(c.intermediate_size, c.hidden_size, c.bias, b.scope("down")) {}
@@ -18,7 +18,7 @@ HEADWISE_INLINE void Mlp::forward(In in, View delta) const {
   down_.forward(h, delta, in.frame);
 }
 
-HEADWISE_INLINE GatedMlp::GatedMlp(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME GatedMlp::GatedMlp(const Config& c, const Build& b)
     : activation_(c.activation),
       gate_up_(c.hidden_size, {{"gate", c.intermediate_size, c.bias}, {"up", c.intermediate_size, c.bias}}, b),
       down_(c.intermediate_size, c.hidden_size, c.bias, b.scope("down")) {}

@@ -10,7 +10,7 @@ inline index_t checked_window(const Conv::Config& c, const Build& b) {
 }
 }  // namespace detail
 
-HEADWISE_INLINE Conv::Conv(const Config& c, const Build& b) : config_(c), map_(detail::checked_window(c, b), c.hidden_size, true, b) {}
+HEADWISE_LOAD_TIME Conv::Conv(const Config& c, const Build& b) : config_(c), map_(detail::checked_window(c, b), c.hidden_size, true, b) {}
 
 HEADWISE_INLINE void Conv::forward(In in, View delta) const {
   const Step& step = in.frame.step;

@@ -18,7 +18,7 @@ inline void fourier_row(index_t k, index_t n, float* cos, float* sin) {
 
 }  // namespace detail
 
-HEADWISE_INLINE Fourier::Fourier(const Config& c, const Build& b) {
+HEADWISE_LOAD_TIME Fourier::Fourier(const Config& c, const Build& b) {
   if (c.size <= 0 || c.size > (1 << 14)) fail(b.path(""), "a width from 1 to 16384", std::to_string(c.size));
   cos_.resize(static_cast<std::size_t>(c.size * c.size));
   sin_.resize(cos_.size());

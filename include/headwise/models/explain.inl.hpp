@@ -56,7 +56,7 @@ class Tally {
 
 }  // namespace detail
 
-HEADWISE_INLINE std::string Model::explain() const {
+HEADWISE_LOAD_TIME std::string Model::explain() const {
   const kernels::Target target = kernels_->target;
   detail::Tally matrices, attentions;
   std::size_t bytes = 0, entry = 0;

@@ -47,12 +47,12 @@ class Stack : public Model {
   };
 
   /// Errors: a missing, unused or misshapen tensor; a schedule that names a block or a state that is not there.
-  Stack(Config config, const Build& b, std::shared_ptr<Executor> executor);
+  [[gnu::cold]] Stack(Config config, const Build& b, std::shared_ptr<Executor> executor);
 
   /// Composes from weights that are named canonically ("layers.0.attention.q.weight"), checks that all are used.
-  Stack(Config config, const Weights& weights, std::shared_ptr<Executor> executor = nullptr, BuildOptions options = {});
+  [[gnu::cold]] Stack(Config config, const Weights& weights, std::shared_ptr<Executor> executor = nullptr, BuildOptions options = {});
   /// Composes with weights that are drawn: a first try of an architecture.
-  Stack(Config config, RandomWeights random, std::shared_ptr<Executor> executor = nullptr);
+  [[gnu::cold]] Stack(Config config, RandomWeights random, std::shared_ptr<Executor> executor = nullptr);
 
   StateSet make_state() const override;
 
@@ -72,7 +72,7 @@ class Stack : public Model {
            const StepOptions& options) const override;
   int regime(index_t total) const override { return config_.regime ? config_.regime(total) : 0; }
   void run_heads(const Frame& f, std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
-  void check_schedule();
+  [[gnu::cold]] void check_schedule();
 
   // A block together with its number's scope, so that the variant is built in place.
   template <std::size_t I = 0>

@@ -9,7 +9,7 @@
 namespace hw::detail {
 
 // Slopes of ALiBi: 2^(-8 i / n) for the largest power of two n <= heads, then every second one of the next power.
-HEADWISE_INLINE std::vector<float> alibi_slopes(index_t heads) {
+HEADWISE_LOAD_TIME std::vector<float> alibi_slopes(index_t heads) {
   const auto n = static_cast<index_t>(std::bit_floor(static_cast<std::uint64_t>(heads)));
   std::vector<float> out;
   for (index_t i = 0; i < heads; ++i)

@@ -7,7 +7,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE DisentangledProjection::DisentangledProjection(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME DisentangledProjection::DisentangledProjection(const Config& c, const Build& b)
     : config_(c),
       content_({.hidden_size = c.hidden_size,
                 .num_attention_heads = c.num_attention_heads,
@@ -34,7 +34,7 @@ HEADWISE_INLINE DisentangledProjection::DisentangledProjection(const Config& c, 
 }
 
 // W relative + b, cut into heads, each as the matrix of a linear layer.
-HEADWISE_INLINE std::vector<Linear> DisentangledProjection::per_head(ConstView relative, const char* name, bool bias,
+HEADWISE_LOAD_TIME std::vector<Linear> DisentangledProjection::per_head(ConstView relative, const char* name, bool bias,
                                                                      const Build& b) const {
   const index_t heads = config_.num_attention_heads, dim = config_.head_dim;
   Arena arena;

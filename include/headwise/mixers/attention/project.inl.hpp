@@ -33,7 +33,7 @@ inline const QkvProjection::Config& checked(const QkvProjection::Config& c, cons
 
 }  // namespace detail
 
-HEADWISE_INLINE QkvProjection::QkvProjection(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME QkvProjection::QkvProjection(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
       qkv_(c.hidden_size,
            {{"q", c.num_attention_heads * c.head_dim, c.bias},

@@ -6,7 +6,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE RelativeBias::RelativeBias(const Config& c, index_t heads, const Build& b) : config_(c), heads_(heads) {
+HEADWISE_LOAD_TIME RelativeBias::RelativeBias(const Config& c, index_t heads, const Build& b) : config_(c), heads_(heads) {
   const index_t exact = (c.bidirectional ? c.num_buckets / 2 : c.num_buckets) / 2;
   if (exact < 1) fail(b.path("weight"), "at least two buckets a direction", std::to_string(c.num_buckets));
   if (c.max_distance <= exact) fail(b.path("weight"), concat("a max_distance above ", exact), std::to_string(c.max_distance));

@@ -45,7 +45,7 @@ inline void llama3_frequencies(const RotaryConfig& c, std::vector<double>& f) {
 
 }  // namespace detail
 
-HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, index_t total) {
+HEADWISE_LOAD_TIME std::vector<double> rotary_frequencies(const RotaryConfig& c, index_t total) {
   double theta = c.theta;
   const double dims = static_cast<double>(c.dims);
   if (c.scaling == RopeScaling::dynamic && rotary_regime(c, total) != 0)
@@ -62,7 +62,7 @@ HEADWISE_INLINE std::vector<double> rotary_frequencies(const RotaryConfig& c, in
   return f;
 }
 
-HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
+HEADWISE_LOAD_TIME double rotary_magnitude(const RotaryConfig& c) {
   if (c.scaling != RopeScaling::yarn && c.scaling != RopeScaling::longrope) return 1.0;
   if (c.attention_factor != 0) return c.attention_factor;
   if (c.scaling == RopeScaling::longrope)
@@ -71,7 +71,7 @@ HEADWISE_INLINE double rotary_magnitude(const RotaryConfig& c) {
   return c.mscale != 0 && c.mscale_all_dim != 0 ? of(c.mscale) / of(c.mscale_all_dim) : of(1.0);
 }
 
-HEADWISE_INLINE void check_rotary(const RotaryConfig& c, index_t head_dim, std::string_view where) {
+HEADWISE_LOAD_TIME void check_rotary(const RotaryConfig& c, index_t head_dim, std::string_view where) {
   if (c.dims < 2 || c.dims % 2 != 0 || c.dims > head_dim)
     fail(where, concat("an even number of rotary dimensions from 2 to the head_dim ", head_dim), std::to_string(c.dims));
   const auto positive = [&](double v, const char* name) {
@@ -112,7 +112,7 @@ HEADWISE_INLINE int rotary_regime(const RotaryConfig& c, index_t total) {
   return static_cast<int>(std::min<index_t>(total, std::numeric_limits<int>::max()));
 }
 
-HEADWISE_INLINE Slot rotary_stream(const RotaryConfig& c, const Build& b) {
+HEADWISE_LOAD_TIME Slot rotary_stream(const RotaryConfig& c, const Build& b) {
   if (c.table_rows > 0) {
     const MatrixSource table = b.matrix("angles.weight", c.table_rows, c.dims);
     return b.step_stream(concat("rotary table ", table.key), c.dims, [table](const TokenSet& tokens, View out) {

@@ -6,7 +6,7 @@
 
 namespace hw {
 
-HEADWISE_INLINE SegmentRelativeProjection::SegmentRelativeProjection(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME SegmentRelativeProjection::SegmentRelativeProjection(const Config& c, const Build& b)
     : config_(c),
       qkv_(
           c.hidden_size,
