@@ -22,6 +22,7 @@ Case::Case(const std::string& path) : folder(path), tensors_(hw::open_weights(pa
   model_type = hw::Json::read(path + "/config.json").get_or<std::string>("model_type", "");
   tolerance = json.get<double>("tolerance");
   greedy_margin = json.get_or("greedy_margin", 0.0);
+  start_id = json.get_or("decoder_start_token_id", std::int32_t{-1});
   only_unmasked = json.get_or("compare_only_unmasked", false);
 }
 
@@ -55,6 +56,18 @@ std::vector<float> Case::floats(const std::string& tensor) const {
 std::vector<std::string> Case::names() const {
   std::vector<std::string> out;
   for (const hw::RawTensor& t : tensors_->tensors()) out.push_back(t.name);
+  return out;
+}
+
+std::vector<Case::Row> Case::decoder_rows() const {
+  const auto ids = ints("decoder_input_ids");
+  const auto shape = this->shape("decoder_input_ids");
+  std::vector<Row> out(static_cast<std::size_t>(shape[0]));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Row& row = out[i / static_cast<std::size_t>(shape[1])];
+    row.columns.push_back(static_cast<index_t>(row.ids.size()));
+    row.ids.push_back(ids[i]);
+  }
   return out;
 }
 
@@ -93,7 +106,10 @@ using Matrix = std::vector<float>;
 class Checker {
  public:
   Checker(const Case& c, const std::function<std::unique_ptr<Model>(int)>& load)
-      : case_(c), model_(load(2)), serial_(load(1)), rows_(c.rows()), causal_(model_->info().couples <= hw::Couples::past) {}
+      : case_(c), model_(load(2)), serial_(load(1)), causal_(model_->info().couples <= hw::Couples::past) {
+    (model_->encoder() != nullptr ? sources_ : rows_) = c.rows();
+    if (model_->encoder() != nullptr) rows_ = c.decoder_rows();
+  }
 
   Report run() {
     outputs();
@@ -111,68 +127,89 @@ class Checker {
   // ---- recorded outputs
 
   void outputs() {
+    std::vector<StateSet> states;
+    if (!sources_.empty())
+      compare_outputs("encoder_", sources_, [&](std::span<const Sequence> batch, Output& out, const hw::StepOptions& options) {
+        states = model_->encode(batch, out, options);
+      });
+    compare_outputs(sources_.empty() ? "" : "decoder_", rows_, [&](std::span<Sequence> batch, Output& out, const hw::StepOptions& options) {
+      for (std::size_t s = 0; s < states.size(); ++s) batch[s].state = &states[s];
+      model_->forward(batch, out, options);
+    });
+    bool beams = false;
+    for (const std::string& name : case_.names()) {
+      constexpr const char* kInputs[] = {"input_ids", "attention_mask", "token_type_ids", "global_attention_mask", "bbox", "task_type_ids",
+                                          "decoder_input_ids"};
+      const bool input = std::find(std::begin(kInputs), std::end(kInputs), name) != std::end(kInputs);
+      const bool looked_at = std::find(report_.compared.begin(), report_.compared.end(), name) != report_.compared.end();
+      if (name.starts_with("beam_")) {
+        beams = true;
+        continue;
+      }
+      if (!input && !looked_at && name != "greedy_ids" && name != "step_logits") fail("nothing was compared with " + name);
+    }
+    if (beams) report_.compared.push_back("(beams are not compared)");
+  }
+
+  // `which`: what stands before the names of hidden states. run: one forward of all rows.
+  template <class Run>
+  void compare_outputs(const std::string& which, const Rows& rows, const Run& run) {
     std::vector<Sequence> batch;
-    for (const Case::Row& r : rows_) batch.push_back(r.sequence());
+    for (const Case::Row& r : rows) batch.push_back(r.sequence());
     // hidden.0 enters the first layer, hidden.i leaves layer i - 1, the last one is after the final norm.
     std::map<std::string, Matrix> hidden;
     int last = 0;
-    while (case_.has("hidden." + std::to_string(last + 1))) ++last;
+    while (case_.has(which + "hidden." + std::to_string(last + 1))) ++last;
     const auto look = [&](const hw::TapPoint& at, hw::View x) {
       int number = -1;
       if (at.kind == hw::TapPoint::after_embedding) number = 0;
       if (at.kind == hw::TapPoint::after_entry) number = at.entry + 1;
       if (number < 0 || number >= last) return;
-      Matrix& copy = hidden["hidden." + std::to_string(number)];
+      Matrix& copy = hidden[which + "hidden." + std::to_string(number)];
       for (index_t i = 0; i < x.rows; ++i) copy.insert(copy.end(), x.row(i), x.row(i) + x.cols);
     };
     const hw::Tap tap(look);
     Output out;
-    model_->forward(batch, out, {.tap = &tap, .hidden = true});
+    run(batch, out, hw::StepOptions{.tap = &tap, .hidden = true});
     for (const auto& [name, values] : hidden)
-      if (case_.has(name)) compare(name, values, 0);
+      if (case_.has(name)) compare(name, values, rows, 0);
     for (const std::string& name : out.names()) {
       Matrix values;
       bool per_token = true;
-      for (std::size_t s = 0; s < rows_.size(); ++s) {
+      for (std::size_t s = 0; s < rows.size(); ++s) {
         const ConstView v = out.get(name, static_cast<index_t>(s));
-        per_token = per_token && v.rows == static_cast<index_t>(rows_[s].ids.size());
+        per_token = per_token && v.rows == static_cast<index_t>(rows[s].ids.size());
         for (index_t i = 0; i < v.rows; ++i) values.insert(values.end(), v.row(i), v.row(i) + v.cols);
       }
       if (name == "hidden") {  // recorded under either name, or both
-        for (const std::string& golden : {std::string("last_hidden"), "hidden." + std::to_string(last)}) {
+        for (const std::string& golden : {which + "last_hidden", which + "hidden." + std::to_string(last)}) {
           if (!case_.has(golden)) continue;
-          if (case_.shape(golden).back() == model_->info().hidden_size) {
-            compare(golden, values, 0);
+          if (case_.shape(golden).back() == (which == "encoder_" ? *model_->encoder() : *model_).info().hidden_size) {
+            compare(golden, values, rows, 0);
           } else {  // rows behind a projection that belongs to the head: what follows from them is compared
             report_.compared.push_back(golden);
             report_.compared.push_back("(by the logits: it has another width than the stream)");
           }
         }
       } else if (case_.has(name)) {
-        compare(name, values, per_token ? 0 : 1);
+        compare(name, values, rows, per_token ? 0 : 1);
       } else {
         fail("the model's output " + name + " has no golden");
       }
     }
-    for (const std::string& name : case_.names()) {
-      constexpr const char* kInputs[] = {"input_ids", "attention_mask", "token_type_ids", "global_attention_mask", "bbox", "task_type_ids"};
-      const bool input = std::find(std::begin(kInputs), std::end(kInputs), name) != std::end(kInputs);
-      const bool looked_at = std::find(report_.compared.begin(), report_.compared.end(), name) != report_.compared.end();
-      if (!input && !looked_at && name != "greedy_ids" && name != "step_logits") fail("nothing was compared with " + name);
-    }
   }
 
   // `values`: packed rows without padding; kind 0: a row for each token, 1: one for each sequence.
-  void compare(const std::string& name, const Matrix& values, int kind) {
+  void compare(const std::string& name, const Matrix& values, const Rows& rows, int kind) {
     const Matrix golden = case_.floats(name);
     const auto shape = case_.shape(name);
     const index_t tokens = shape.size() > 1 ? shape[1] : 1;  // some hidden states are recorded with padding
     const auto width = static_cast<std::size_t>(kind == 0 ? static_cast<index_t>(golden.size()) / (shape[0] * tokens) : static_cast<index_t>(golden.size()) / shape[0]);
     double worst = 0;
     std::size_t at = 0;
-    for (std::size_t s = 0; s < rows_.size(); ++s)
-      for (std::size_t t = 0; t < (kind == 0 ? rows_[s].columns.size() : 1); ++t) {
-        const std::size_t row = kind == 0 ? s * static_cast<std::size_t>(tokens) + static_cast<std::size_t>(rows_[s].columns[t]) : s;
+    for (std::size_t s = 0; s < rows.size(); ++s)
+      for (std::size_t t = 0; t < (kind == 0 ? rows[s].columns.size() : 1); ++t) {
+        const std::size_t row = kind == 0 ? s * static_cast<std::size_t>(tokens) + static_cast<std::size_t>(rows[s].columns[t]) : s;
         for (std::size_t j = 0; j < width; ++j, ++at) {
           if (at >= values.size()) return fail(name + ": too few values");
           const double error = std::abs(static_cast<double>(values[at]) - static_cast<double>(golden[row * width + j]));
@@ -187,9 +224,9 @@ class Checker {
 
   void greedy() {
     const auto expected = case_.ints("greedy_ids");
-    StateSet state = model_->make_state();
+    StateSet state = fresh(*model_, 0);
     Output out;
-    std::vector<std::int32_t> feed = rows_[0].ids;
+    std::vector<std::int32_t> feed = sources_.empty() ? rows_[0].ids : std::vector<std::int32_t>{case_.start_id};
     for (std::size_t k = 0; k < expected.size(); ++k) {
       model_->forward({.ids = feed, .state = &state}, out);
       const ConstView y = out.logits();
@@ -211,10 +248,17 @@ class Checker {
     }
     return values;
   }
-  Matrix alone(const Model& model, const Case::Row& r, StateSet* state = nullptr) const {
+  // What sequence `s` begins with.
+  StateSet fresh(const Model& model, std::size_t s) const { return sources_.empty() ? model.make_state() : model.encode(sources_[s].sequence()); }
+
+  Matrix alone(const Model& model, std::size_t s) const {
     Output out;
-    Sequence sequence = r.sequence();
-    sequence.state = state;
+    Sequence sequence = rows_[s].sequence();
+    StateSet state;
+    if (!sources_.empty()) {
+      state = fresh(model, s);
+      sequence.state = &state;
+    }
     model.forward(sequence, out);
     return all(out, 0);
   }
@@ -229,13 +273,23 @@ class Checker {
     for (const Case::Row& r : rows_) batch.push_back(r.sequence());
     const std::span<const std::int32_t> short_ids(rows_[0].ids.data(), (rows_[0].ids.size() + 1) / 2);
     batch.push_back({.ids = short_ids, .wanted = Wanted::all});
+    std::vector<StateSet> states;
     Output out;
+    if (!sources_.empty()) {  // sources of unequal length
+      std::vector<Sequence> sources;
+      for (const Case::Row& r : sources_) sources.push_back(r.sequence());
+      sources.push_back(sources[0]);
+      sources.back().ids = sources[0].ids.first((sources[0].ids.size() + 1) / 2);
+      sources.back().marks = sources[0].marks.first(sources.back().ids.size());
+      states = model_->encode(sources, out);
+      for (std::size_t s = 0; s < states.size(); ++s) batch[s].state = &states[s];
+    }
     model_->forward(batch, out);
-    for (std::size_t s = 0; s < rows_.size(); ++s) law("batch=single", same(all(out, static_cast<index_t>(s)), alone(*model_, rows_[s])));
+    for (std::size_t s = 0; s < rows_.size(); ++s) law("batch=single", same(all(out, static_cast<index_t>(s)), alone(*model_, s)));
   }
 
   void threads() {
-    for (const Case::Row& r : rows_) law("threads", same(alone(*model_, r), alone(*serial_, r)));
+    for (std::size_t s = 0; s < rows_.size(); ++s) law("threads", same(alone(*model_, s), alone(*serial_, s)));
   }
 
   // Feeds ids [from, to) in steps of n; the logits of all rows.
@@ -252,11 +306,12 @@ class Checker {
 
   // Positions that depend on the total length (dynamic RoPE) make earlier rows of a longer prompt other rows: there only the last counts.
   void steps() {
-    for (const Case::Row& r : rows_) {
-      const Matrix whole = alone(*model_, r);
+    for (std::size_t s = 0; s < rows_.size(); ++s) {
+      const Case::Row& r = rows_[s];
+      const Matrix whole = alone(*model_, s);
       const std::size_t width = whole.size() / r.ids.size();
       for (const std::size_t n : {std::size_t{1}, std::size_t{3}, r.ids.size()}) {
-        StateSet state = model_->make_state();
+        StateSet state = fresh(*model_, s);
         const Matrix stepped = feed(state, r.ids, n);
         const bool equal = same(stepped, whole);
         const bool last_equal = std::memcmp(stepped.data() + stepped.size() - width, whole.data() + whole.size() - width, width * sizeof(float)) == 0;
@@ -270,11 +325,11 @@ class Checker {
     const auto& ids = rows_[0].ids;
     const std::span<const std::int32_t> all_ids(ids);
     const std::size_t half = ids.size() / 2;
-    StateSet straight = model_->make_state();
+    StateSet straight = fresh(*model_, 0);
     feed(straight, all_ids.first(half), half);
     const Matrix expected = feed(straight, all_ids.subspan(half), ids.size());
 
-    StateSet parent = model_->make_state();
+    StateSet parent = fresh(*model_, 0);
     feed(parent, all_ids.first(half), half);
     StateSet child = parent.fork();
     const std::vector<std::int32_t> other(3, ids[0]);
@@ -283,13 +338,13 @@ class Checker {
     model_->rewind(parent, static_cast<index_t>(half));
     law("truncate", parent.size() == static_cast<index_t>(half) && same(feed(parent, all_ids.subspan(half), ids.size()), expected));
 
-    StateSet saved = model_->make_state();
+    StateSet saved = fresh(*model_, 0);
     feed(saved, all_ids.first(half), half);
     StateSet loaded = serial_->load_state(saved.save());
     law("save/load", same(feed(loaded, all_ids.subspan(half), ids.size()), expected));
 
     // A step that fails leaves the state as it was.
-    StateSet failed = model_->make_state();
+    StateSet failed = fresh(*model_, 0);
     feed(failed, all_ids.first(half), half);
     const auto thrower = [](const hw::TapPoint& at, hw::View) {
       if (at.kind == hw::TapPoint::after_entry) throw hw::Error("tap");
@@ -309,7 +364,7 @@ class Checker {
 
   const Case& case_;
   std::unique_ptr<Model> model_, serial_;
-  Rows rows_;
+  Rows sources_, rows_;  // an encoder-decoder reads sources_; rows_ are its decoder's
   bool causal_;
   Report report_;
 };

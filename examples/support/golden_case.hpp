@@ -24,6 +24,7 @@ class Case {
   std::string name, folder, kind, model_type;
   double tolerance = 0;
   double greedy_margin = 0;
+  std::int32_t start_id = -1;  // of an encoder-decoder's decoder
   bool only_unmasked = false;
 
   bool has(const std::string& tensor) const { return tensors_->find(tensor) != nullptr; }
@@ -43,6 +44,8 @@ class Case {
     }
   };
   std::vector<Row> rows() const;
+  /// The rows of decoder_input_ids.
+  std::vector<Row> decoder_rows() const;
 
  private:
   std::shared_ptr<const hw::WeightSource> tensors_;

@@ -9,4 +9,5 @@
 #include "headwise/layers/head.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/attention/attention.hpp"
+#include "headwise/models/encoder_decoder.hpp"
 #include "headwise/models/stack.hpp"

@@ -25,6 +25,18 @@ class Block {
     }(std::index_sequence_for<Members...>());
   }
 
+  void remember(const Frame& memory, const States<State>& states) const
+    requires(Remembers<Members> || ...)
+  {
+    const auto member = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+      if constexpr (Remembers<std::tuple_element_t<I, std::tuple<Members...>>>)
+        std::get<I>(members_).remember(memory, part<I>(memory, states));
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (member(std::integral_constant<std::size_t, I>()), ...);
+    }(std::index_sequence_for<Members...>());
+  }
+
   State make_state() const {
     return std::apply([](const auto&... m) { return State(make_state_of(m)...); }, members_);
   }

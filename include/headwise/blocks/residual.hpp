@@ -40,6 +40,12 @@ class Residual {
     join_.write(f, in, delta);
   }
 
+  void remember(const Frame& memory, const States<State>& states) const
+    requires Remembers<S>
+  {
+    sublayer_.remember(memory, states);
+  }
+
   State make_state() const { return make_state_of(sublayer_); }
   const S& sublayer() const noexcept { return sublayer_; }
 

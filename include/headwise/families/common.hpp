@@ -48,6 +48,17 @@ std::vector<index_t> read_windows(const HfConfig& c, std::size_t layers, index_t
   return out;
 }
 
+/// attention_window, one for each layer or one for all. Errors: another count, odd or no windows.
+inline std::vector<index_t> read_attention_windows(const HfConfig& c, std::size_t layers) {
+  const auto field = c.at("attention_window");
+  std::vector<index_t> windows(layers, field.is_array() ? 0 : c.size("attention_window"));
+  if (field.is_array()) windows = field.as<std::vector<index_t>>();
+  if (windows.size() != layers) c.fail(concat("attention_window: expected ", layers, " windows, found ", windows.size()));
+  for (const index_t window : windows)
+    if (window < 2 || window % 2 != 0) c.fail(concat("attention_window: expected even numbers above 0, found ", window));
+  return windows;
+}
+
 /// The activation. Errors: an unknown name; null, which is no way to ask for the default.
 [[gnu::cold]] inline Activation read_activation(const HfConfig& c, const ConfigKeys& keys, std::string_view fallback) {
   if (const auto name = c.find(keys)) return parse_activation(name->as<std::string>());

@@ -26,7 +26,6 @@ HEADWISE_LOAD_TIME EncoderParts read_encoder(const HfConfig& c, const WeightSour
   p.layers = read_layers(c, {"num_hidden_layers", "n_layers"}, source);
   p.max_positions = c.size("max_position_embeddings");
   p.norm = {d, static_cast<float>(c.positive_or({"layer_norm_eps", "norm_eps"}, 1e-12))};
-  for (const char* name : {"is_decoder", "add_cross_attention"}) c.only(name, false);
   if (heads > d || d % heads != 0) c.fail(concat("hidden_size: expected a multiple of num_attention_heads (", heads, "), found ", d));
   p.attention.project = {.hidden_size = d, .num_attention_heads = heads, .num_key_value_heads = heads, .head_dim = d / heads, .bias = true};
   p.attention.options.output_bias = true;
@@ -38,6 +37,7 @@ HEADWISE_LOAD_TIME EncoderParts read_encoder(const HfConfig& c, const WeightSour
 }
 
 HEADWISE_LOAD_TIME BertStack::Config make_encoder(const HfConfig& c, const WeightSource& source, const EncoderParts& p) {
+  for (const char* name : {"is_decoder", "add_cross_attention"}) c.only(name, false);
   BertStack::Config m;
   m.embedding = p.embedding;
   m.max_positions = p.max_positions;

@@ -56,13 +56,23 @@ HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const
   }
   if (folder) {
     // generation_config.json counts where it is; config.json says the same in older checkpoints. Both must make sense.
-    std::vector<std::int32_t> ends;
+    std::vector<std::int32_t> ends, start, first;
     for (const char* file : {"config.json", "generation_config.json"}) {
       if (!there(file)) continue;
       const Json config = Json::read(concat(path, "/", file));
       const index_t vocab = parts.model->info().vocab_size;
-      detail::read_ids(config, "bos_token_id", vocab);
+      const auto begin = detail::read_ids(config, "bos_token_id", vocab);
       ends = detail::read_ids(config, "eos_token_id", vocab);
+      const auto newer = [&](std::vector<std::int32_t>& known, std::string_view key) {
+        if (auto ids = detail::read_ids(config, key, vocab); !ids.empty()) known = std::move(ids);
+      };
+      newer(start, "decoder_start_token_id");
+      newer(first, "forced_bos_token_id");
+      if (start.empty()) start = begin;
+    }
+    if (parts.model->encoder() != nullptr) {
+      parts.start_ids = std::move(start);
+      parts.start_ids.insert(parts.start_ids.end(), first.begin(), first.end());
     }
     parts.stop_ids.insert(parts.stop_ids.end(), ends.begin(), ends.end());
     parts.embedding = SentenceEmbedding::read(path);

@@ -19,17 +19,12 @@ struct Longformer {
     c.only("position_embedding_type", "absolute");
     c.ignore({"onnx_export"});
     const bool first = read_task(c) == "SequenceClassification";
-    const auto field = c.at("attention_window");
-    std::vector<index_t> windows(p.layers, field.is_array() ? 0 : c.size("attention_window"));
-    if (field.is_array()) windows = field.as<std::vector<index_t>>();
-    if (windows.size() != p.layers) c.fail(concat("attention_window: expected ", p.layers, " windows, found ", windows.size()));
 
     Model::Config m;
     m.embedding = p.embedding;
     m.embedding.types = 0;  // marks are the global tokens here: every token is of type 0
     if (p.embedding.types > 0) m.embedding.tables = {{"types", p.embedding.types, 1}};
-    for (const index_t window : windows) {
-      if (window < 2 || window % 2 != 0) c.fail(concat("attention_window: expected even numbers above 0, found ", window));
+    for (const index_t window : read_attention_windows(c, p.layers)) {
       const Attention::Config attention{
           {p.attention.project, {window / 2, first}, p.attention.options}, {p.attention.project, {first}, p.attention.options}, first};
       m.blocks.push_back(Block::Config{{{{}, {}, p.norm}, attention}, {{{}, {}, p.norm}, p.mlp}});

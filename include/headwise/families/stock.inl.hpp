@@ -1,6 +1,8 @@
 #pragma once
 #include "headwise/families/albert.hpp"
+#include "headwise/families/bart.hpp"
 #include "headwise/families/bert.hpp"
+#include "headwise/families/bert2bert.hpp"
 #include "headwise/families/big_bird.hpp"
 #include "headwise/families/bloom.hpp"
 #include "headwise/families/cohere.hpp"
@@ -25,6 +27,7 @@
 #include "headwise/families/gptj.hpp"
 #include "headwise/families/granite.hpp"
 #include "headwise/families/layoutlm.hpp"
+#include "headwise/families/led.hpp"
 #include "headwise/families/llama.hpp"
 #include "headwise/families/longformer.hpp"
 #include "headwise/families/mistral.hpp"
@@ -47,6 +50,8 @@
 #include "headwise/families/stablelm.hpp"
 #include "headwise/families/starcoder2.hpp"
 #include "headwise/families/stock.hpp"
+#include "headwise/families/t5.hpp"
+#include "headwise/families/t5gemma.hpp"
 #include "headwise/families/xlnet.hpp"
 
 namespace hw {
@@ -61,6 +66,8 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
+  zoo.add<T5>().add<T5Encoder>().add<Bart>().add<MBart>().add<Pegasus>().add<Marian>().add<M2M100>().add<Fsmt>();
+  zoo.add<BigBirdPegasus>().add<Led>().add<T5Gemma>().add<Bert2Bert>();
   return zoo;
 }
 

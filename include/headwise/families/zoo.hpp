@@ -45,18 +45,21 @@ std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const
 ///     auto zoo = hw::Zoo{}.add<hw::families::Llama>().add<MyFamily>();
 class Zoo {
  public:
+  using Chooser = bool (*)(const HfConfig&);
   using Builder = std::unique_ptr<Model> (*)(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
 
   /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`; and
   /// `kArchitectures` where GGUF files call it otherwise (general.architecture).
-  /// A family added later wins over an earlier one of the same model_type.
+  /// A family added later wins over an earlier one of the same model_type; one with `takes(const HfConfig&)` where that says so.
   template <class Family>
   Zoo& add() & {
-    for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), false, &build_model<Family>});
+    Chooser takes = nullptr;
+    if constexpr (requires { &Family::takes; }) takes = &Family::takes;
+    for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), false, &build_model<Family>, takes});
     if constexpr (requires { Family::kArchitectures; })
-      for (const std::string_view name : Family::kArchitectures) entries_.push_back({std::string(name), true, &build_model<Family>});
+      for (const std::string_view name : Family::kArchitectures) entries_.push_back({std::string(name), true, &build_model<Family>, takes});
     else
-      for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), true, &build_model<Family>});
+      for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), true, &build_model<Family>, takes});
     return *this;
   }
   template <class Family>
@@ -79,6 +82,7 @@ class Zoo {
     std::string model_type;
     bool gguf;  // or a Hugging Face folder
     Builder build;
+    Chooser takes;  // null: all
   };
   std::vector<std::string> names(bool gguf) const;
 

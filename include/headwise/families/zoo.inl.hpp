@@ -30,7 +30,8 @@ HEADWISE_LOAD_TIME std::unique_ptr<Model> Zoo::build(const HfConfig& config, std
   const auto type = config.get<std::string>("model_type");
   const bool gguf = source && families::has_gguf_names(*source);
   for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
-    if (e->model_type == type && e->gguf == gguf) return e->build(config, std::move(source), options);
+    if (e->model_type == type && e->gguf == gguf && (e->takes == nullptr || e->takes(config)))
+      return e->build(config, std::move(source), options);
   std::string list;
   for (const std::string& name : names(gguf)) list += (list.empty() ? "" : ", ") + name;
   config.fail(concat("model_type: found ", quoted(type), ", expected a family of this program: ", list));

@@ -74,7 +74,9 @@ class Build {
   Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options = {});
 
   /// The scope `name` below this one.
-  Build scope(std::string_view name) const { return Build(weights_.scope(name), shared_); }
+  Build scope(std::string_view name) const { return Build(weights_.scope(name), shared_, streams_); }
+  /// The same for a model inside of a model: its streams are its own, packed weights are shared.
+  Build model(std::string_view name) const { return Build(weights_.scope(name), shared_, std::make_shared<Streams>()); }
 
   /// Does the file (through the family's map) have this tensor?
   bool has(std::string_view name) const { return shared_->random ? false : weights_.has(name); }
@@ -99,8 +101,8 @@ class Build {
   Slot slot(std::string_view name) const;
   /// A stream of that name and width, filled at the beginning of each step. The same name gives the same stream.
   Slot step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const;
-  const std::vector<StepStream>& step_streams() const noexcept { return shared_->step_streams; }
-  int slots() const noexcept { return shared_->slots; }
+  const std::vector<StepStream>& step_streams() const noexcept { return streams_->of_a_step; }
+  int slots() const noexcept { return streams_->slots; }
 
   std::string path(std::string_view name) const { return weights_.path(name); }
   const std::vector<MatrixReport>& report() const noexcept { return shared_->report; }
@@ -118,22 +120,26 @@ class Build {
     Executor& executor;
     BuildOptions options;
     std::map<std::string, std::shared_ptr<const PackedWeights>, std::less<>> packed;
-    std::map<std::string, int, std::less<>> slot_numbers;
-    int slots = 1;
-    std::vector<StepStream> step_streams;
     std::vector<MatrixReport> report;
     std::vector<AttentionReport> attentions;
     Fingerprint fingerprint;
     index_t bytes_done = 0;
     std::optional<RandomWeights> random;
   };
-  Build(Weights weights, std::shared_ptr<Shared> shared) : weights_(std::move(weights)), shared_(std::move(shared)) {}
+  struct Streams {
+    std::map<std::string, int, std::less<>> numbers;
+    int slots = 1;
+    std::vector<StepStream> of_a_step;
+  };
+  Build(Weights weights, std::shared_ptr<Shared> shared, std::shared_ptr<Streams> streams)
+      : weights_(std::move(weights)), shared_(std::move(shared)), streams_(std::move(streams)) {}
 
   std::vector<float> drawn_vector(std::string_view name, index_t n) const;
   MatrixSource drawn_matrix(std::string_view name, index_t rows, index_t cols) const;
 
   Weights weights_;
   std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Streams> streams_;
 };
 
 namespace detail {

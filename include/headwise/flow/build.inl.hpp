@@ -10,7 +10,7 @@ namespace hw {
 
 HEADWISE_LOAD_TIME Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
     : Build(std::move(weights),
-            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, 1, {}, {}, {}, {}, 0, {}})) {
+            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, {}, {}, 0, {}}), std::make_shared<Streams>()) {
   if (!kernels::is_kv_type(kv())) fail("keys and values", "f32, f16, bf16 or q8_0", name_of(kv()));
 }
 
@@ -108,15 +108,15 @@ HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::strin
 }
 
 HEADWISE_LOAD_TIME Slot Build::slot(std::string_view name) const {
-  const auto [at, fresh] = shared_->slot_numbers.try_emplace(std::string(name), shared_->slots);
-  if (fresh) ++shared_->slots;
+  const auto [at, fresh] = streams_->numbers.try_emplace(std::string(name), streams_->slots);
+  if (fresh) ++streams_->slots;
   return {at->second};
 }
 
 HEADWISE_LOAD_TIME Slot Build::step_stream(std::string_view name, index_t width, std::function<void(const TokenSet&, View)> fill) const {
-  const int before = shared_->slots;
+  const int before = streams_->slots;
   const Slot out = slot(name);
-  if (shared_->slots != before) shared_->step_streams.push_back({out, width, std::move(fill)});
+  if (streams_->slots != before) streams_->of_a_step.push_back({out, width, std::move(fill)});
   return out;
 }
 

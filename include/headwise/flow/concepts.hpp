@@ -79,6 +79,11 @@ concept Join = requires(const J j, const Frame& f, ConstView in, View delta) {
   j.write(f, in, delta);
 };
 
+/// A part that keeps what it needs of another token set before its sequence begins (cross-attention: an encoder's rows). `memory` has those
+/// rows in stream 0; the states are those of the sequences that will read them.
+template <class P>
+concept Remembers = requires(const P p, const Frame& memory, const States<state_of<P>>& s) { p.remember(memory, s); };
+
 /// What a schedule runs: a block, or anything that behaves like one.
 template <class B>
 concept Segment = State<state_of<B>> && requires(const B b, const Frame& f, int entry, States<state_of<B>> s) { b.forward(f, entry, s); };

@@ -27,6 +27,7 @@ class TextModel {
     std::optional<Tokenizer> tokenizer{};            // absent: ids only
     std::optional<ChatTemplate> chat_template{};     // absent: no chat
     std::vector<std::int32_t> stop_ids{};            // end of text
+    std::vector<std::int32_t> start_ids{};           // an encoder-decoder's decoder begins with them: its start token, a forced first one
     SentenceEmbedding embedding{};                   // pooling and normalisation of embed()
   };
   /// Errors: no model; tokens of the vocabulary, special tokens or stop ids without a row in the model's embedding.
@@ -45,7 +46,8 @@ class TextModel {
   /// Ids of a conversation by the checkpoint's chat template, ready for the assistant's answer.
   std::vector<std::int32_t> encode_chat(const std::vector<ChatMessage>& messages) const;
 
-  /// Continues a prompt, piece by piece: `for (const std::string& piece : model.generate("Once")) ...`.
+  /// Continues a prompt, or, by an encoder-decoder, answers a source (translates, summarises), piece by piece:
+  /// `for (const std::string& piece : model.generate("Once")) ...`.
   /// `options.stop_ids` are added to the checkpoint's own; `ignore_stop_ids` goes on past the end of text.
   /// The stream uses this model, which must outlive it.
   TextStream generate(std::string_view prompt, GenerateOptions options = {}, bool ignore_stop_ids = false) const&;
@@ -54,7 +56,7 @@ class TextModel {
   TextStream chat(const std::vector<ChatMessage>& messages, GenerateOptions options = {}) const&;
   /// The same in a state that stays: what it holds of the conversation already is not computed again.
   TextStream chat(const std::vector<ChatMessage>& messages, StateSet& state, GenerateOptions options = {}) const&;
-  /// From ids, in a state of its own or in the caller's.
+  /// From ids, in a state of its own or in the caller's (which for an encoder-decoder becomes the source's).
   TextStream generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids = false,
                           StateSet* state = nullptr) const&;
   /// Of a temporary there is nothing to stream from.

@@ -10,6 +10,8 @@ HEADWISE_INLINE TextModel::TextModel(Parts parts) : parts_(std::move(parts)) {
   const index_t vocab = model().info().vocab_size;
   for (const std::int32_t id : parts_.stop_ids)
     if (id < 0 || id >= vocab) fail("eos_token_id", concat("an id below the vocabulary size ", vocab), std::to_string(id));
+  for (const std::int32_t id : parts_.start_ids)
+    if (id < 0 || id >= vocab) fail("decoder_start_token_id", concat("an id below the vocabulary size ", vocab), std::to_string(id));
   if (!parts_.tokenizer) return;
   parts_.tokenizer->require_rows(vocab);
   const SpecialTokenIds& special = parts_.tokenizer->special();
@@ -37,10 +39,11 @@ HEADWISE_INLINE const ChatTemplate& TextModel::chat_template() const {
 }
 
 HEADWISE_INLINE std::vector<std::int32_t> TextModel::known(std::vector<std::int32_t> ids) const {
+  const index_t vocab = (model().encoder() != nullptr ? *model().encoder() : model()).info().vocab_size;
   for (const std::int32_t id : ids)
-    if (id >= model().info().vocab_size)
-      fail(concat("encode: the added token ", quoted(tokenizer().token_of(id))),
-           concat("an id below the model's vocabulary size ", model().info().vocab_size), std::to_string(id));
+    if (id >= vocab)
+      fail(concat("encode: the added token ", quoted(tokenizer().token_of(id))), concat("an id below the model's vocabulary size ", vocab),
+           std::to_string(id));
   return ids;
 }
 
@@ -58,6 +61,11 @@ HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids
   if (!ignore_stop_ids) options.stop_ids.insert(options.stop_ids.end(), parts_.stop_ids.begin(), parts_.stop_ids.end());
   auto own = state != nullptr ? nullptr : std::make_unique<StateSet>(model().make_state());
   StateSet& used = state != nullptr ? *state : *own;
+  if (model().encoder() != nullptr) {
+    if (parts_.start_ids.empty()) fail("generate", "the checkpoint does not say what its decoder begins with (decoder_start_token_id)");
+    used = model().encode(Sequence{ids});
+    ids = parts_.start_ids;
+  }
   auto stop_strings = options.stop_strings;
   return TextStream(TokenStream(model(), used, std::move(ids), std::move(options)), parts_.tokenizer, std::move(stop_strings),
                     std::move(own));

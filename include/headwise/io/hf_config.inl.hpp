@@ -20,7 +20,8 @@ inline bool is_harmless_field(std::string_view key) {
       "aux_loss_coef", "chunk_size_feed_forward", "gradient_checkpointing", "init_device", "init_std", "initializer_cutoff_factor",
       "initializer_factor", "initializer_range", "router_aux_loss_coef", "router_z_loss_coef",
       // what a call returns, and generation defaults
-      "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "cls_token_id", "diversity_penalty", "do_sample", "early_stopping",
+      "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "cls_token_id", "decoder_start_token_id", "diversity_penalty", "do_sample",
+      "early_stopping",
       "encoder_no_repeat_ngram_size", "eos_token_id", "exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id",
       "length_penalty", "mask_token_id", "max_length", "min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams",
       "num_return_sequences", "output_attentions", "output_hidden_states", "output_past", "output_router_logits", "output_scores",

@@ -36,7 +36,7 @@ struct CoordTable {
   int minus = -1;  // -1: nothing is taken away
 };
 
-/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t] + sum of Config::tables + sinusoids of coord_t)
+/// x[t] = norm(scale * E[id_t] + P[coord_t + offset] + S[mark_t] + sum of Config::tables + sinusoids of coord_t + offset)
 ///
 /// The tables may be narrower or wider than the stream (ALBERT, arXiv:1909.11942): `projection` maps E's row before the others are added,
 /// or the row after the norm.
@@ -48,7 +48,7 @@ class Embedding {
   static constexpr Couples couples = Couples::nothing;
   enum class Projection : std::uint8_t { none, tokens, rows };
   struct Config {
-    index_t vocab_size = 0;
+    index_t vocab_size = 0;  // 0: there is no E, every row comes as a vector
     index_t hidden_size = 0;
     float scale = 1.0f;
     index_t positions = 0;        // rows of a learned position table; 0: none
@@ -59,8 +59,8 @@ class Embedding {
     Projection projection = Projection::none;  // of E's rows, so that all other tables have hidden_size columns; or of the normed rows
     bool projection_bias = true;
     std::vector<CoordTable> tables{};
-    // Above 0: [sin(p f), cos(p f)] is added, f_i = 10000^(-i / sinusoid_steps), i < columns / 2, p = coord_t; columns / 2 in the paper,
-    // one less in others.                                                                              arXiv:1706.03762
+    // Above 0: [sin(p f), cos(p f)] is added, f_i = 10000^(-i / sinusoid_steps), i < columns / 2, p = coord_t + position_offset. It is
+    // columns / 2 in the paper, one less in others.                                                    arXiv:1706.03762
     index_t sinusoid_steps = 0;
     // Token dropout, as protein models were trained with: E's row of this id is 0, and all others are multiplied by
     // (1 - 0.15 * 0.8) / (1 - this id's share of the sequence). Below 0: off.                           doi:10.1126/science.ade2574

@@ -16,8 +16,8 @@ HEADWISE_INLINE void EmbeddingTable::row(index_t i, float scale, bool add, std::
 
 namespace detail {
 inline const Embedding::Config& checked(const Embedding::Config& c, const Build& b) {
-  if (c.vocab_size <= 0 || c.hidden_size <= 0)
-    fail(b.path("weight"), "a vocabulary and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
+  if (c.vocab_size < 0 || c.hidden_size <= 0)
+    fail(b.path("weight"), "a vocabulary of at least 0 and a width above 0", shape_string({c.vocab_size, c.hidden_size}));
   if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
   if (c.width() != c.hidden_size && c.projection == Embedding::Projection::none)
     fail(b.path("weight"), concat("a projection from ", c.width(), " to ", c.hidden_size, " columns"), "none");
@@ -31,7 +31,9 @@ inline const Embedding::Config& checked(const Embedding::Config& c, const Build&
 }  // namespace detail
 
 HEADWISE_LOAD_TIME Embedding::Embedding(const Config& c, const Build& b)
-    : config_(detail::checked(c, b)), tokens_(c.vocab_size, c.width(), b), norm_(NoNorm()) {
+    : config_(detail::checked(c, b)),
+      tokens_(c.vocab_size > 0 ? EmbeddingTable(c.vocab_size, c.width(), b) : EmbeddingTable()),
+      norm_(NoNorm()) {
   const index_t width = c.projection == Projection::tokens ? c.hidden_size : c.width();  // of the other tables
   norm_ = make_norm(c.norm, b.scope("norm"));
   if (c.positions > 0) positions_.emplace(c.positions, width, b.scope("positions"));
@@ -87,7 +89,9 @@ HEADWISE_INLINE void Embedding::add_tables(View x, const Frame& f) const {
     if (positions_)
       positions_->row(std::clamp<index_t>(coord(0) + config_.position_offset, 0, positions_->count() - 1), 1.0f, true, x[t], f.step);
     for (std::size_t j = 0; j < frequencies_.size(); ++j) {
-      const double angle = static_cast<double>(tokens.coord[i * static_cast<std::size_t>(tokens.axes)]) * frequencies_[j];
+      const double angle =
+          (static_cast<double>(tokens.coord[i * static_cast<std::size_t>(tokens.axes)]) + static_cast<double>(config_.position_offset)) *
+          frequencies_[j];
       x[t][j] += static_cast<float>(std::sin(angle));
       x[t][frequencies_.size() + j] += static_cast<float>(std::cos(angle));
     }

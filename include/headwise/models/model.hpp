@@ -64,8 +64,8 @@ class Model {
   /// Runs one step: all sequences together, packed without padding, each row with the bits it would have alone.
   /// After it every state has grown by its sequence's rows. On any error (and when a tap throws) no state has changed.
   ///
-  /// Errors: no sequences or an empty one; an id outside of the vocabulary; more rows than max_positions; a state of
-  /// another model or given twice; states for some sequences only; vectors of another width or count.
+  /// Errors: no sequences or an empty one; no source where the model reads one; an id outside of the vocabulary; more rows than
+  /// max_positions; a state of another model or given twice; states for some sequences only; vectors of another width or count.
   void forward(std::span<const Sequence> batch, Output& out, const StepOptions& options = {}) const;
 
   /// One sequence.
@@ -73,7 +73,19 @@ class Model {
     forward(std::span(&sequence, 1), out, options);
   }
 
-  /// A state with nothing in it. Errors: the model is an encoder (a row there depends on later ones).
+  /// Reads sources for an encoder-decoder: its encoder runs once over all of them, packed without padding, and each source gets a state
+  /// whose decoder reads it at every step. `out` has the encoder's outputs, "hidden" among them.
+  /// Errors: the model reads no sources; those of forward for the encoder.
+  std::vector<StateSet> encode(std::span<const Sequence> sources, Output& out, const StepOptions& options = {}) const;
+  StateSet encode(const Sequence& source) const {
+    Output out;
+    return std::move(encode(std::span(&source, 1), out).front());
+  }
+  /// The encoder of an encoder-decoder; null for all other models.
+  virtual const Model* encoder() const noexcept { return nullptr; }
+
+  /// A state with nothing in it, and of an encoder-decoder without a source. Errors: the model is an encoder (a row there depends on later
+  /// ones).
   virtual StateSet make_state() const = 0;
 
   /// The state that StateSet::save wrote. Errors: damaged, cut, or of another model.
@@ -97,6 +109,8 @@ class Model {
   /// Streams 1..: filled at the beginning of a step, before any entry runs.
   virtual void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out,
                    const StepOptions& options) const = 0;
+  /// The blocks keep in the states, one a sequence, what they need of a memory's rows (stream 0).
+  virtual void remember(const Frame&, std::span<StateSet>) const {}
   /// The length regime of position policies for a sequence of `total` tokens.
   virtual int regime(index_t) const { return 0; }
 
@@ -105,6 +119,7 @@ class Model {
  private:
   void check(std::span<const Sequence> batch) const;
   void step(std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
+  StateSet emptied(const StateSet& state) const;
 
   // Arenas are kept between calls; each call in flight has one.
   struct Workspaces {

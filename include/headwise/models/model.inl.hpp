@@ -96,6 +96,8 @@ HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
       if (!(std::abs(coord) < 1e9f)) fail(where(), "finite coords", concat(coord));
     if ((seq.state == nullptr) != (batch[0].state == nullptr)) fail(where(), "either all sequences of a batch have a state or none");
     const index_t before = seq.state != nullptr ? seq.state->size() : 0;
+    if (encoder() != nullptr && (seq.state == nullptr || seq.state->source_size() == 0))
+      fail(where(), "a state with a source, which Model::encode makes", seq.state == nullptr ? "no state" : "a state without one");
     if (seq.state != nullptr) {
       if (seq.state->fingerprint_ != info_.fingerprint || seq.state->fingerprint_ == 0)
         fail(where(), concat("a state of this model (fingerprint ", info_.fingerprint, ")"), std::to_string(seq.state->fingerprint_));
@@ -136,7 +138,7 @@ HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out
       fail(concat("forward: sequence ", s), "its positions must be computed anew at this length, but coords are not kept");
     ids[s].assign(before.begin(), before.end());
     ids[s].insert(ids[s].end(), batch[s].ids.begin(), batch[s].ids.end());
-    fresh[s] = make_state();
+    fresh[s] = emptied(*batch[s].state);
     fresh[s].regime_ = regime_after(batch[s]);
     again[s].ids = ids[s];
     again[s].state = &fresh[s];
@@ -205,6 +207,62 @@ HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, c
     if (s.state != nullptr) s.state->ids_.insert(s.state->ids_.end(), s.ids.begin(), s.ids.end());  // room was reserved
 }
 
+// A state with the same source and no tokens.
+HEADWISE_INLINE StateSet Model::emptied(const StateSet& state) const {
+  if (encoder() == nullptr) return make_state();
+  StateSet out = state.fork();
+  out.truncate(0);
+  return out;
+}
+
+HEADWISE_INLINE std::vector<StateSet> Model::encode(std::span<const Sequence> sources, Output& out, const StepOptions& options) const {
+  const Model* const reader = encoder();
+  if (reader == nullptr) fail("encode", "a model that reads sources (an encoder-decoder)", info_.model_type);
+  StepOptions with_hidden = options;
+  with_hidden.hidden = true;
+  reader->forward(sources, out, with_hidden);
+
+  std::vector<StateSet> states;
+  std::vector<RowRange> ranges;
+  index_t rows = 0;
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    const index_t n = out.hidden(static_cast<index_t>(s)).rows;
+    ranges.push_back({rows, rows + n});
+    rows += n;
+    states.push_back(make_state());
+    states.back().source_size_ = n;
+  }
+  Workspace workspace(*workspaces_);
+  Arena& arena = workspace.arena();
+  const ArenaScope scope(arena);
+  const auto index = arena.take<index_t>(rows), total = arena.take<index_t>(static_cast<index_t>(sources.size()));
+  const auto coord = arena.take<float>(rows);
+  const auto none = arena.take<std::int32_t>(rows), mark = arena.take<std::int32_t>(rows);
+  std::fill(none.begin(), none.end(), -1);
+  std::fill(mark.begin(), mark.end(), 0);
+  View memory[1] = {arena.take_view(rows, reader->info().hidden_size)};
+  for (std::size_t s = 0; s < ranges.size(); ++s) {
+    const ConstView hidden = out.hidden(static_cast<index_t>(s));
+    total[s] = hidden.rows;
+    for (index_t i = 0; i < hidden.rows; ++i) {
+      const index_t row = ranges[s].begin + i;
+      index[static_cast<std::size_t>(row)] = i;
+      coord[static_cast<std::size_t>(row)] = static_cast<float>(i);
+      std::copy_n(hidden.row(i), hidden.cols, memory[0].row(row));
+    }
+  }
+  TokenSet tokens;
+  tokens.sequences = ranges;
+  tokens.index = index;
+  tokens.coord = coord;
+  tokens.id = none;
+  tokens.mark = mark;
+  tokens.total = total;
+  Step step{options.executor != nullptr ? *options.executor : *executor_, *kernels_, arena, nullptr};
+  remember(Frame(step, tokens, memory), states);
+  return states;
+}
+
 HEADWISE_INLINE StateSet Model::load_state(std::span<const std::byte> bytes) const {
   StateSet state = make_state();
   state.load(bytes);
@@ -236,7 +294,7 @@ HEADWISE_INLINE index_t Model::rewind(StateSet& state, index_t n) const {
   if (const auto gap = std::find(ids.begin(), ids.end(), -1); gap != ids.end())
     fail("rewind", concat("row ", from + (gap - ids.begin()), " was given as a vector and must be given again: the state reaches ", from,
                           " by itself"));
-  StateSet target = from == 0 ? make_state() : state.fork();
+  StateSet target = from == 0 ? emptied(state) : state.fork();
   if (from > 0) target.truncate(from);
   if (!ids.empty()) {
     Output unused;

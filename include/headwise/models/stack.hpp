@@ -62,17 +62,28 @@ class Stack : public Model {
     return std::get<Kind>(blocks_[static_cast<std::size_t>(i)]);
   }
 
+ protected:
+  void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out,
+           const StepOptions& options) const override;
+  void remember(const Frame& memory, std::span<StateSet> states) const override;
+
  private:
   using AnyBlock = std::variant<Kinds...>;
 
   template <class W>
   Stack(Config config, const W& weights, const std::shared_ptr<Executor>& executor, const BuildOptions& options, int);
 
-  void run(const Step& step, const TokenSet& tokens, std::span<const Sequence> batch, Output& out,
-           const StepOptions& options) const override;
   int regime(index_t total) const override { return config_.regime ? config_.regime(total) : 0; }
   void run_heads(const Frame& f, std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
   [[gnu::cold]] void check_schedule();
+  // The states of block kind S in slot `slot` of each sequence, whose StateSet is state_at(s).
+  template <class S, class StateAt>
+  static States<S> part_states(Arena& arena, std::size_t sequences, int slot, StateAt state_at) {
+    const auto each = arena.take<S*>(static_cast<index_t>(sequences));
+    for (std::size_t s = 0; s < sequences; ++s)
+      each[s] = &static_cast<detail::StateOf<S>&>(*state_at(s).parts_[static_cast<std::size_t>(slot)]).value;
+    return States<S>(each);
+  }
 
   // A block together with its number's scope, so that the variant is built in place.
   template <std::size_t I = 0>
@@ -245,18 +256,30 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
             using S = state_of<std::remove_cvref_t<decltype(block)>>;
             const ArenaScope scope(step.arena);
             States<S> states;
-            if (stateful && e.state >= 0) {
-              const auto each = step.arena.take<S*>(static_cast<index_t>(batch.size()));
-              for (std::size_t s = 0; s < batch.size(); ++s)
-                each[s] = &static_cast<detail::StateOf<S>&>(*batch[s].state->parts_[static_cast<std::size_t>(e.state)]).value;
-              states = States<S>(each);
-            }
+            if (stateful && e.state >= 0)
+              states = part_states<S>(step.arena, batch.size(), e.state, [&](std::size_t s) -> StateSet& { return *batch[s].state; });
             block.forward(f, i, states);
           },
           blocks_[static_cast<std::size_t>(e.block)]);
     step.visit({TapPoint::after_entry, i}, f.at({}));
   }
   run_heads(f, batch, out, options);
+}
+
+template <class... Kinds>
+void Stack<Kinds...>::remember(const Frame& memory, std::span<StateSet> sequences) const {
+  for (const Entry& e : config_.schedule)
+    std::visit(
+        [&](const auto& block) {
+          using B = std::remove_cvref_t<decltype(block)>;
+          if constexpr (Remembers<B>) {
+            const ArenaScope scope(memory.step.arena);
+            if (e.state >= 0)
+              block.remember(memory, part_states<state_of<B>>(memory.step.arena, sequences.size(), e.state,
+                                                              [&](std::size_t s) -> StateSet& { return sequences[s]; }));
+          }
+        },
+        blocks_[static_cast<std::size_t>(e.block)]);
 }
 
 template <class... Kinds>

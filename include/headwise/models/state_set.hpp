@@ -58,6 +58,7 @@ class StateSet {
   StateSet& operator=(StateSet&& other) noexcept {
     fingerprint_ = std::exchange(other.fingerprint_, 0);
     regime_ = std::exchange(other.regime_, 0);
+    source_size_ = std::exchange(other.source_size_, 0);
     ids_ = std::exchange(other.ids_, {});
     parts_ = std::exchange(other.parts_, {});
     return *this;
@@ -67,6 +68,9 @@ class StateSet {
   index_t size() const noexcept { return static_cast<index_t>(ids_.size()); }
   /// Their ids; -1 for rows that were given as vectors.
   std::span<const std::int32_t> ids() const noexcept { return ids_; }
+
+  /// Rows of the source that its decoder reads (Model::encode); 0: none.
+  index_t source_size() const noexcept { return source_size_; }
 
   /// An independent copy that shares memory until one of the two changes. A snapshot is a fork, to restore is to assign.
   StateSet fork() const;
@@ -100,6 +104,7 @@ class StateSet {
   std::uint64_t fingerprint_ = 0;  // of the model; 0: moved from or never made
   int regime_ = 0;                 // of position policies that depend on the length
   std::atomic<bool> in_use_{false};  // a forward runs with it
+  index_t source_size_ = 0;
   std::vector<std::int32_t> ids_;
   std::vector<std::unique_ptr<detail::AnyState>> parts_;
 };

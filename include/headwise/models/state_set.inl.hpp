@@ -6,7 +6,7 @@
 
 namespace hw {
 namespace detail {
-inline constexpr std::uint64_t kStateMagic = 0x31657461'74737768u;  // "hwstate1"
+inline constexpr std::uint64_t kStateMagic = 0x32657461'74737768u;  // "hwstate2"
 }
 
 HEADWISE_INLINE void StateSet::require_model(const char* what) const {
@@ -19,6 +19,7 @@ HEADWISE_INLINE StateSet StateSet::fork() const {
   StateSet out;
   out.fingerprint_ = fingerprint_;
   out.regime_ = regime_;
+  out.source_size_ = source_size_;
   out.ids_ = ids_;
   for (const auto& part : parts_) out.parts_.push_back(part->fork());
   return out;
@@ -73,6 +74,7 @@ HEADWISE_INLINE std::vector<std::byte> StateSet::save() const {
   w.put(detail::kStateMagic);
   w.put(fingerprint_);
   w.put(std::int64_t{regime_});
+  w.put(static_cast<std::int64_t>(source_size_));
   w.put(static_cast<std::int64_t>(ids_.size()));
   w.put_span(std::span<const std::int32_t>(ids_));
   w.put(static_cast<std::int64_t>(parts_.size()));
@@ -94,6 +96,7 @@ HEADWISE_INLINE void StateSet::load(std::span<const std::byte> bytes) {
   if (const auto found = r.get<std::uint64_t>("fingerprint"); found != fingerprint_)
     fail("saved state", concat("the model with fingerprint ", fingerprint_), std::to_string(found));
   regime_ = checked_cast<int>(r.get<std::int64_t>("regime"), "saved state");
+  source_size_ = r.get<std::int64_t>("rows of the source");
   ids_.resize(static_cast<std::size_t>(r.get_count(sizeof(std::int32_t), "ids")));
   r.get_span(std::span<std::int32_t>(ids_), "ids");
   r.expect(static_cast<std::int64_t>(parts_.size()), "parts");

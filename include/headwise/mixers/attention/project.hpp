@@ -34,6 +34,14 @@ concept Project = requires(const P p, In in, Qkv& o) {
   p.project(in, o);
 };
 
+namespace detail {
+struct HeadCounts {
+  index_t hidden_size, num_attention_heads, num_key_value_heads, head_dim;
+};
+// Checked here, below both front doors, so that user code gets the errors that a file gets.
+void check_heads(const HeadCounts& c, std::string_view where);
+}  // namespace detail
+
 /// q = rope(clip(norm(Wq x + bq))), k = rope(clip(norm(Wk x + bk))), v = clip(Wv x + bv)
 ///
 /// Weights: `q` (h k, d), `k` and `v` (g k, d), biases and norms (`q_norm`, `k_norm`) where the config says so. A norm is over each head

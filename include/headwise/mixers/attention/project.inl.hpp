@@ -7,8 +7,7 @@ namespace hw {
 namespace detail {
 
 // Checked here, below both front doors, so that user code gets the errors that a file gets.
-inline const QkvProjection::Config& checked(const QkvProjection::Config& c, const Build& b) {
-  const std::string where = b.path("q");
+HEADWISE_INLINE void check_heads(const HeadCounts& c, std::string_view where) {
   const auto positive = [&](index_t v, const char* name) {
     if (v <= 0 || v > (index_t{1} << 24)) fail(where, concat("a positive ", name), std::to_string(v));
   };
@@ -19,6 +18,11 @@ inline const QkvProjection::Config& checked(const QkvProjection::Config& c, cons
   if (c.num_attention_heads % c.num_key_value_heads != 0)
     fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"),
          std::to_string(c.num_key_value_heads));
+}
+
+inline const QkvProjection::Config& checked(const QkvProjection::Config& c, const Build& b) {
+  const std::string where = b.path("q");
+  check_heads({c.hidden_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim}, where);
   if (!(c.clip >= 0)) fail(where, "a clip of at least 0 (0: no limit)", concat(c.clip));
   const auto check_norm = [&](const AnyNormConfig& norm, index_t heads, const char* name) {
     const index_t size = size_of(norm), all = heads * c.head_dim;

@@ -1,0 +1,162 @@
+// Encoder-decoders: composed by hand, through the generation loop, and what calls with bad sources get. The golden cases hold each family
+// to its outputs and to the laws of states.
+
+#include "headwise/models/encoder_decoder.hpp"
+
+#include <gtest/gtest.h>
+
+#include "examples/support/golden_case.hpp"
+#include "headwise/families/load.hpp"
+#include "headwise/families/stock.hpp"
+#include "headwise/headwise.hpp"
+#include "headwise/io/open_weights.hpp"
+
+namespace {
+
+using hw::index_t;
+const std::string kCases = std::string(HEADWISE_TEST_DATA) + "/models/";
+
+using Reader = hw::Block<hw::PreNorm<hw::RmsNorm, hw::Attention<hw::Full>>, hw::PreNorm<hw::RmsNorm, hw::Mlp>>;
+using Writer =
+    hw::Block<hw::PreNorm<hw::RmsNorm, hw::Attention<>>, hw::PreNorm<hw::RmsNorm, hw::CrossAttention>, hw::PreNorm<hw::RmsNorm, hw::Mlp>>;
+using Composed = hw::EncoderDecoder<Reader, Writer>;
+
+Composed::Config composed(index_t positions = 0) {
+  const hw::RmsNorm::Config norm{.size = 32};
+  hw::QkvProjection::Config project{.hidden_size = 32, .num_attention_heads = 4, .num_key_value_heads = 4, .head_dim = 8};
+  hw::Attention<hw::Full>::Config read{.project = project};
+  hw::Attention<>::Config write{.project = project};
+  read.options.scale = write.options.scale = 1.0f;
+  read.options.relative = {.num_buckets = 8, .max_distance = 10};
+  write.options.relative = {.num_buckets = 8, .max_distance = 10, .bidirectional = false};
+  const hw::CrossAttention::Config cross{
+      .hidden_size = 32, .num_attention_heads = 4, .num_key_value_heads = 4, .head_dim = 8, .options = {.scale = 1.0f}};
+  const hw::Mlp::Config mlp{.hidden_size = 32, .intermediate_size = 48, .activation = hw::Activation::relu};
+  Composed::Config c;
+  c.encoder.embedding = c.decoder.embedding = {.vocab_size = 97, .hidden_size = 32};
+  c.encoder.blocks.assign(2, Reader::Config{{{norm}, read}, {{norm}, mlp}});
+  c.decoder.blocks.assign(2, Writer::Config{{{norm}, write}, {{norm}, cross}, {{norm}, mlp}});
+  c.encoder.norm = c.decoder.norm = norm;
+  c.encoder.max_positions = positions;
+  c.decoder.heads = {{.name = "logits", .stages = {hw::ScaleStage{1 / std::sqrt(32.0f)}, hw::DenseStage{"", 97, false}}}};
+  return c;
+}
+
+TEST(EncoderDecoder, ComposedIsTheSameModel) {
+  hw::WeightMap names;
+  for (const std::string side : {"encoder", "decoder"}) {
+    const std::string ours = side + ".layers.*.", theirs = side + ".block.*.layer.", last = side == "encoder" ? "1" : "2";
+    names.rename(side + ".embedding", "shared");
+    names.rename(ours + "attention.norm", theirs + "0.layer_norm");
+    names.rename(ours + "attention.relative_bias", side + ".block.0.layer.0.SelfAttention.relative_attention_bias");
+    names.rename(ours + "cross_attention.norm", theirs + "1.layer_norm");
+    for (const char* x : {"q", "k", "v", "o"}) {
+      names.rename(hw::concat(ours, "attention.", x), hw::concat(theirs, "0.SelfAttention.", x));
+      names.rename(hw::concat(ours, "cross_attention.", x), hw::concat(theirs, "1.EncDecAttention.", x));
+    }
+    names.rename(ours + "mlp.norm", theirs + last + ".layer_norm");
+    names.rename(ours + "mlp.up", theirs + last + ".DenseReluDense.wi");
+    names.rename(ours + "mlp.down", theirs + last + ".DenseReluDense.wo");
+    names.rename(side + ".norm", side + ".final_layer_norm");
+  }
+  names.rename("decoder.head", "shared");
+  const golden::Case c(kCases + "t5");
+  const golden::Report report = golden::check(c, [&](int threads) {
+    return std::make_unique<Composed>(composed(), hw::Weights(hw::open_weights(kCases + "t5"), names), std::make_shared<hw::ThreadPool>(threads));
+  });
+  for (const std::string& why : report.failures) ADD_FAILURE() << why;
+  EXPECT_GE(report.compared.size(), 12u);
+}
+
+// The generation loop of every decoder, and the front door from source ids to new ids.
+TEST(EncoderDecoder, GeneratesFromASource) {
+  for (const std::string name : {"t5", "bart", "m2m_100", "fsmt"}) {
+    const golden::Case c(kCases + name);
+    const auto expected = c.ints("greedy_ids");
+    const hw::TextModel text = hw::load(kCases + name, hw::stock_zoo(), {.threads = 1});
+    const hw::GenerateOptions options{.max_new_tokens = static_cast<index_t>(expected.size())};
+    const auto source = c.rows()[0].ids;
+
+    hw::StateSet state = text.model().encode({.ids = source});
+    EXPECT_EQ(hw::generate(text.model(), state, {c.start_id}, options).ids, expected) << name;
+
+    auto stream = text.generate_ids(source, options, true);
+    while (stream.next()) {}
+    EXPECT_EQ(std::vector<std::int32_t>(stream.tokens().ids().begin(), stream.tokens().ids().end()), expected) << name;
+  }
+}
+
+TEST(EncoderDecoder, ForksShareTheSource) {
+  const Composed model(composed(), hw::RandomWeights{.seed = 1}, std::make_shared<hw::ThreadPool>(1));
+  const std::vector<std::int32_t> source(300, 5), tokens{1, 2, 3};
+  hw::StateSet state = model.encode({.ids = source});
+  EXPECT_EQ(state.source_size(), 300);
+  EXPECT_EQ(state.size(), 0);
+  hw::Output out;
+  model.forward({.ids = tokens, .state = &state}, out);
+  const std::vector<float> expected(out.logits().row(0), out.logits().row(0) + 97);
+  hw::StateSet fork = state.fork();
+  EXPECT_EQ(fork.source_size(), 300);
+  state = hw::StateSet();  // the fork keeps what it needs
+  EXPECT_EQ(model.rewind(fork, 0), 0);
+  model.forward({.ids = tokens, .state = &fork}, out);
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), out.logits().row(0)));
+}
+
+template <class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const hw::Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(EncoderDecoder, BadSourcesAreRefused) {
+  const Composed model(composed(8), hw::RandomWeights{.seed = 1}, std::make_shared<hw::ThreadPool>(1));
+  const std::vector<std::int32_t> tokens{1, 2, 3}, none, outside{97}, too_long(9, 1);
+  hw::Output out;
+  hw::StateSet empty = model.make_state();
+  const auto expect = [](const std::string& found, const std::string& part) { EXPECT_NE(found.find(part), std::string::npos) << found; };
+  expect(message([&] { model.forward({.ids = tokens}, out); }), "expected a state with a source");
+  expect(message([&] { model.forward({.ids = tokens, .state = &empty}, out); }), "a state without one");
+  EXPECT_EQ(empty.size(), 0);
+  expect(message([&] { (void)model.encode({.ids = none}); }), "no tokens");
+  expect(message([&] { (void)model.encode({.ids = outside}); }), "vocabulary size 97");
+  expect(message([&] { (void)model.encode({.ids = too_long}); }), "at most 8 positions");
+
+  using Plain = hw::Block<hw::PreNorm<hw::RmsNorm, hw::Mlp>>;
+  hw::Decoder<Plain>::Config plain;
+  plain.embedding = {.vocab_size = 9, .hidden_size = 32};
+  const hw::Decoder<Plain> decoder(plain, hw::RandomWeights{});
+  expect(message([&] { (void)decoder.encode({.ids = tokens}); }), "reads sources");
+
+  // A decoder with cross-attention and no encoder: nothing to read.
+  const hw::Decoder<Writer> alone(composed().decoder, hw::RandomWeights{}, std::make_shared<hw::ThreadPool>(1));
+  hw::StateSet state = alone.make_state();
+  expect(message([&] { alone.forward({.ids = tokens}, out); }), "Model::encode");
+  expect(message([&] { alone.forward({.ids = tokens, .state = &state}, out); }), "remembers no source");
+  EXPECT_EQ(state.size(), 0);
+  auto odd = composed();
+  std::get<0>(odd.decoder.blocks[0]) = Writer::Config(std::get<0>(odd.decoder.blocks[1]));
+  std::get<1>(std::get<0>(odd.decoder.blocks[0])).sublayer.memory_size = 33;
+  const Composed wide(odd, hw::RandomWeights{}, std::make_shared<hw::ThreadPool>(1));
+  expect(message([&] { (void)wide.encode({.ids = tokens}); }), "rows of 33 values");
+}
+
+// A saved state of one source is the state of that source alone; one without a source is refused.
+TEST(EncoderDecoder, SavedStatesKeepTheSource) {
+  const Composed model(composed(), hw::RandomWeights{.seed = 1}, std::make_shared<hw::ThreadPool>(1));
+  const std::vector<std::int32_t> source{4, 5, 6, 7}, tokens{1, 2, 3};
+  hw::StateSet state = model.encode({.ids = source}), loaded = model.load_state(state.save());
+  EXPECT_EQ(loaded.source_size(), 4);
+  hw::Output a, b;
+  model.forward({.ids = tokens, .state = &state}, a);
+  model.forward({.ids = tokens, .state = &loaded}, b);
+  EXPECT_TRUE(std::equal(a.logits().row(0), a.logits().row(0) + 97, b.logits().row(0)));
+  hw::StateSet without = model.load_state(model.make_state().save());
+  EXPECT_NE(message([&] { model.forward({.ids = tokens, .state = &without}, a); }).find("without one"), std::string::npos);
+}
+
+}  // namespace
