@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "golden_beams.hpp"
 #include "headwise/core/thread_pool.hpp"
 
 namespace golden {
@@ -148,7 +149,7 @@ class Checker {
       }
       if (!input && !looked_at && name != "greedy_ids" && name != "step_logits") fail("nothing was compared with " + name);
     }
-    if (beams) report_.compared.push_back("(beams are not compared)");
+    if (beams) check_beams(case_, *model_, report_);
   }
 
   // `which`: what stands before the names of hidden states. run: one forward of all rows.

@@ -129,6 +129,8 @@ TEST(EncoderDecoder, BadSourcesAreRefused) {
   using Plain = hw::Block<hw::PreNorm<hw::RmsNorm, hw::Mlp>>;
   hw::Decoder<Plain>::Config plain;
   plain.embedding = {.vocab_size = 9, .hidden_size = 32};
+  plain.blocks = {Plain::Config{{{.pre = {32}}, hw::Mlp::Config{32, 16}}}};
+  plain.norm = hw::RmsNorm::Config{32};
   const hw::Decoder<Plain> decoder(plain, hw::RandomWeights{});
   expect(message([&] { (void)decoder.encode({.ids = tokens}); }), "reads sources");
 

@@ -50,8 +50,8 @@ struct T5Gemma {
     m.encoder.embedding = r.embedding;
     m.encoder.norm = r.norm;
     m.encoder.max_positions = r.max_positions;
-    for (const index_t window : r.windows) {
-      const Attention<Full>::Config self{.project = r.project, .mask = {window > 0 ? window - 1 : 0}, .options = r.options};
+    for (const index_t window : r.windows) {  // on either side, the row's own not counted
+      const Attention<Full>::Config self{.project = r.project, .mask = {window}, .options = r.options};
       m.encoder.blocks.push_back(Reader::Config{{{r.norm, r.norm}, self}, {{r.norm, r.norm}, r.mlp}});
     }
     m.decoder.embedding = w.embedding;
