@@ -34,7 +34,9 @@ class Residual {
   void forward(const Frame& f, const TapPoint& point, const States<State>& states) const {
     const ArenaScope scope(f.step.arena);
     const ConstView in = join_.read(f);
-    const View delta = f.step.arena.take_view(f.rows(), f.at({}).cols);
+    index_t width = f.at({}).cols;
+    if constexpr (requires { join_.delta_width(f); }) width = join_.delta_width(f);
+    const View delta = f.step.arena.take_view(f.rows(), width);
     run_sublayer(sublayer_, In{in, f}, delta, states);
     f.step.visit(point, delta);
     join_.write(f, in, delta);

@@ -72,7 +72,8 @@ template <class M>
 concept Mixer = Sublayer<M> && (couples_of<M> >= Couples::past);
 
 /// How a sublayer reads the streams and joins its delta to them. `read` returns the input (a stream itself, or a view it took
-/// from the step's arena), `write` gets that input again.
+/// from the step's arena), `write` gets that input again. Where deltas are not as wide as the stream (several streams side by side), the
+/// join says how wide: `delta_width(frame)`.
 template <class J>
 concept Join = requires(const J j, const Frame& f, ConstView in, View delta) {
   { j.read(f) } -> std::convertible_to<ConstView>;

@@ -304,8 +304,14 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
   for (index_t token = 0; token < a.tokens; ++token) {
     const EntryRange range = a.visible[token];
     const index_t begin = range.begin / kKeyBlock, end = range.begin < range.end ? (range.end + kKeyBlock - 1) / kKeyBlock : begin;
-    const ScoreRows view{
-        rows, kv_heads * a.heads, (end - begin) * kKeyBlock, begin * kKeyBlock, token, a.query_entry != nullptr ? a.query_entry[token] : 0};
+    const ScoreRows view{.scores = rows,
+                         .heads = kv_heads * a.heads,
+                         .count = (end - begin) * kKeyBlock,
+                         .begin = begin * kKeyBlock,
+                         .token = token,
+                         .entry = a.query_entry != nullptr ? a.query_entry[token] : 0,
+                         .q = a.q + token * a.q_token_stride,
+                         .q_head_stride = a.q_head_stride};
     for (int pass = 0; pass < 2; ++pass) {  // scores, then outputs
       if (pass == 1) {
         if constexpr (detail::is_softmax_rows<Normaliser>) softmax_rows(a, view);

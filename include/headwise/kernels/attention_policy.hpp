@@ -57,8 +57,11 @@ struct ScoreRows {
   index_t begin = 0;  // entry number of the first, a multiple of 64
   index_t token = 0;  // as in Attend
   index_t entry = 0;  // Attend::query_entry[token], or 0
+  const float* q = nullptr;
+  index_t q_head_stride = 0;
 
   float* row(index_t head) const noexcept { return scores + head * count; }
+  const float* query(index_t head) const noexcept { return q + head * q_head_stride; }  // (key_dim)
 };
 
 /// Softmax by whole rows, Attend::sink included; all -inf gives zeros.

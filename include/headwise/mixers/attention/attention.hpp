@@ -66,7 +66,8 @@ std::span<const std::span<const std::byte* const>> store_entries(const Frame& f,
 ///
 /// MHA, MQA and GQA by head counts; causal, windowed or bidirectional by `M`; position by the projection. Keys are stored rotated.
 /// A score or a normaliser of your own (`S`, `N`: kernels/attention_policy.hpp) is compiled into the kernel of every target; the program
-/// includes headwise/mixers/attention/attend_with.hpp for it.
+/// includes headwise/mixers/attention/attend_with.hpp for it. One with weights has `load(const Build&)`, called once, in the scopes `score`
+/// and `normaliser`.
 /// Weights: the projection's, and `o` (d, h v).
 /// A row's bits do not depend on the batch, the chunking of the prompt, the threads, or whether there is a state.
 template <Mask M = Causal, class P = QkvProjection, class S = kernels::DotScore, class N = kernels::Softmax>
@@ -76,7 +77,7 @@ class Attention {
                 "a score must have tile(const ScoreTile&) const or modify(const ScoreTile&) const; see kernels/attention_policy.hpp");
 
  public:
-  using State = KvState;
+  using State = std::conditional_t<is_stateless_v<state_of<P>>, KvState, AllOf<KvState, state_of<P>>>;
   static constexpr Couples couples = M::couples;
   static constexpr std::string_view kName = "attention";
 
@@ -94,7 +95,7 @@ class Attention {
         score_(c.score),
         normaliser_(c.normaliser),
         project_(c.project, b),
-        output_(project_.heads() * project_.layout().value_dim, c.project.hidden_size, c.options.output_bias, b.scope("o")) {
+        output_(emitted(), c.project.hidden_size, c.options.output_bias, b.scope("o")) {
     layout_ = project_.layout();
     layout_.type = b.kv();
     b.note_attention(project_.heads(), layout_);
@@ -103,18 +104,42 @@ class Attention {
     for (float& slope : alibi_) slope *= options_.alibi;
     if (options_.relative.num_buckets > 0) relative_.emplace(options_.relative, project_.heads(), b.scope("relative_bias"));
     if (options_.sinks) sinks_ = b.vector("sinks", project_.heads());
+    if constexpr (requires { score_.load(b); }) score_.load(b.scope("score"));
+    if constexpr (requires { normaliser_.load(b); }) normaliser_.load(b.scope("normaliser"));
   }
 
-  State make_state() const { return KvState(layout_); }
+  State make_state() const {
+    if constexpr (std::same_as<State, KvState>) {
+      return KvState(layout_);
+    } else {
+      return State(KvState(layout_), make_state_of(project_));
+    }
+  }
 
   void forward(In in, View delta, const States<State>& states) const {
+    if constexpr (std::same_as<State, KvState>) {
+      attend(in, delta, states, {});
+    } else if (states.empty()) {
+      attend(in, delta, {}, {});
+    } else {
+      Arena& arena = in.frame.step.arena;
+      attend(in, delta, states.template part<0>(arena), states.template part<1>(arena));
+    }
+  }
+
+ private:
+  void attend(In in, View delta, const States<KvState>& states, [[maybe_unused]] const States<state_of<P>>& project_states) const {
     const Frame& f = in.frame;
     const TokenSet& tokens = f.tokens();
     const kernels::KvLayout& layout = layout_;
     Arena& arena = f.step.arena;
 
     Qkv qkv;
-    project_.project(in, qkv);
+    if constexpr (requires { project_.project(in, qkv, project_states); }) {
+      project_.project(in, qkv, project_states);
+    } else {
+      project_.project(in, qkv);
+    }
     const auto pages = detail::store_entries(f, layout, qkv, states);
     const auto visible = arena.take<EntryRange>(f.rows());
     for (std::size_t s = 0; s < tokens.sequences.size(); ++s)
@@ -155,10 +180,21 @@ class Attention {
       run(call);
     }
     for (std::size_t s = 0; s < states.size(); ++s) states[s].grow(tokens.sequences[s].size());
-    output_.forward(out, delta, f);
+    if constexpr (requires { project_.emit(in, qkv, out); }) {
+      output_.forward(project_.emit(in, qkv, out), delta, f);
+    } else {
+      output_.forward(out, delta, f);
+    }
   }
 
- private:
+  index_t emitted() const {
+    if constexpr (requires { project_.emitted(); }) {
+      return project_.emitted();
+    } else {
+      return project_.heads() * project_.layout().value_dim;
+    }
+  }
+
   void run(detail::AttentionCall& call) const {
     if constexpr (std::same_as<S, kernels::DotScore> && std::same_as<N, kernels::Softmax>) {
       detail::run_attention(call);

@@ -25,14 +25,17 @@ struct ScoreSite {
   index_t end;
 };
 
-/// What attention asks of a projection: its head counts and sizes, and the rows. A projection or a mask may have
-/// `adjust(const ScoreSite&, const kernels::ScoreTile&) const noexcept` as well, which adds to the scaled scores.
+/// What attention asks of a projection: its head counts and sizes, and the rows. It may also have
+///   a `State` of its own beside the keys and values (a convolution, a running sum): then project takes its States as well;
+///   `adjust(const ScoreSite&, const kernels::ScoreTile&) const noexcept`, which adds to the scaled scores (a mask may, too);
+///   `emitted()` and `emit(In, const Qkv&, View heads) const -> View`: what Wo gets in place of the heads' outputs (t, h v), and its width:
+///   gates, norms and differences of heads.
 template <class P>
-concept Project = requires(const P p, In in, Qkv& o) {
+concept Project = requires(const P p) {
   { p.heads() } -> std::convertible_to<index_t>;
   { p.layout() } -> std::convertible_to<kernels::KvLayout>;
-  p.project(in, o);
-};
+} && (requires(const P p, In in, Qkv& o) { p.project(in, o); } ||
+      requires(const P p, In in, Qkv& o, const States<state_of<P>>& states) { p.project(in, o, states); });
 
 namespace detail {
 struct HeadCounts {
