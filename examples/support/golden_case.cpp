@@ -72,7 +72,39 @@ std::vector<Case::Row> Case::decoder_rows() const {
   return out;
 }
 
+std::vector<Case::Row> Case::signal_rows(const std::string& tensor) const {
+  const auto values = floats(tensor);
+  const auto shape = this->shape(tensor);
+  const auto sequences = static_cast<std::size_t>(shape[0]), each = values.size() / sequences;
+  const bool transposed = model_type == "whisper";  // (features, frames) there
+  const index_t made = this->shape("encoder_last_hidden")[1];
+  std::vector<Row> out(sequences);
+  for (std::size_t s = 0; s < sequences; ++s) {
+    Row& row = out[s];
+    row.signal.assign(values.begin() + static_cast<std::ptrdiff_t>(s * each), values.begin() + static_cast<std::ptrdiff_t>((s + 1) * each));
+    row.signal_size = shape.size() == 2 ? 1 : transposed ? shape[1] : shape.back();
+    if (transposed)
+      for (std::size_t t = 0, frames = static_cast<std::size_t>(shape[2]); t < frames; ++t)
+        for (std::size_t i = 0, size = static_cast<std::size_t>(shape[1]); i < size; ++i)
+          row.signal[t * size + i] = values[s * each + i * frames + t];
+    index_t kept = made;
+    if (has("attention_mask")) {  // what its convolutions make of the mask
+      const auto mask = ints("attention_mask");
+      const auto begin = mask.begin() + static_cast<std::ptrdiff_t>(s) * this->shape("attention_mask")[1];
+      kept = std::count(begin, begin + this->shape("attention_mask")[1], 1);
+      if (model_type == "speech_to_text") kept = ((kept + 1) / 2 + 1) / 2;
+      if (model_type == "moonshine") kept = std::min(made, (kept + 383) / 384);
+    }
+    row.ids.assign(static_cast<std::size_t>(kept), -1);
+    row.marks.assign(static_cast<std::size_t>(kept), 0);
+    for (index_t t = 0; t < kept; ++t) row.columns.push_back(t);
+  }
+  return out;
+}
+
 std::vector<Case::Row> Case::rows() const {
+  for (const char* signal : {"input_features", "input_values", "pixel_values"})
+    if (has(signal)) return signal_rows(signal);
   const auto ids = ints("input_ids");
   const auto shape = this->shape("input_ids");
   const auto mask = has("attention_mask") ? ints("attention_mask") : std::vector<std::int32_t>(ids.size(), 1);
@@ -140,7 +172,7 @@ class Checker {
     bool beams = false;
     for (const std::string& name : case_.names()) {
       constexpr const char* kInputs[] = {"input_ids", "attention_mask", "token_type_ids", "global_attention_mask", "bbox", "task_type_ids",
-                                          "decoder_input_ids"};
+                                          "decoder_input_ids", "input_features", "input_values", "pixel_values"};
       const bool input = std::find(std::begin(kInputs), std::end(kInputs), name) != std::end(kInputs);
       const bool looked_at = std::find(report_.compared.begin(), report_.compared.end(), name) != report_.compared.end();
       if (name.starts_with("beam_")) {
@@ -157,7 +189,7 @@ class Checker {
   void compare_outputs(const std::string& which, const Rows& rows, const Run& run) {
     std::vector<Sequence> batch;
     for (const Case::Row& r : rows) batch.push_back(r.sequence());
-    // hidden.0 enters the first layer, hidden.i leaves layer i - 1, the last one is after the final norm.
+    // hidden.0 enters the first layer, hidden.i leaves layer i - 1; the last one is after the final norm, unless last_hidden is another.
     std::map<std::string, Matrix> hidden;
     int last = 0;
     while (case_.has(which + "hidden." + std::to_string(last + 1))) ++last;
@@ -165,13 +197,16 @@ class Checker {
       int number = -1;
       if (at.kind == hw::TapPoint::after_embedding) number = 0;
       if (at.kind == hw::TapPoint::after_entry) number = at.entry + 1;
-      if (number < 0 || number >= last) return;
+      if (number < 0 || number > last) return;
       Matrix& copy = hidden[which + "hidden." + std::to_string(number)];
       for (index_t i = 0; i < x.rows; ++i) copy.insert(copy.end(), x.row(i), x.row(i) + x.cols);
     };
     const hw::Tap tap(look);
     Output out;
     run(batch, out, hw::StepOptions{.tap = &tap, .hidden = true});
+    const std::string last_layer = which + "hidden." + std::to_string(last), last_hidden = which + "last_hidden";
+    const bool normed = !case_.has(last_hidden) || !case_.has(last_layer) || case_.floats(last_hidden) == case_.floats(last_layer);
+    if (normed) hidden.erase(last_layer);
     for (const auto& [name, values] : hidden)
       if (case_.has(name)) compare(name, values, rows, 0);
     for (const std::string& name : out.names()) {
@@ -183,8 +218,8 @@ class Checker {
         for (index_t i = 0; i < v.rows; ++i) values.insert(values.end(), v.row(i), v.row(i) + v.cols);
       }
       if (name == "hidden") {  // recorded under either name, or both
-        for (const std::string& golden : {which + "last_hidden", which + "hidden." + std::to_string(last)}) {
-          if (!case_.has(golden)) continue;
+        for (const std::string& golden : {last_hidden, last_layer}) {
+          if (!case_.has(golden) || (golden == last_layer && !normed)) continue;
           if (case_.shape(golden).back() == (which == "encoder_" ? *model_->encoder() : *model_).info().hidden_size) {
             compare(golden, values, rows, 0);
           } else {  // rows behind a projection that belongs to the head: what follows from them is compared

@@ -34,13 +34,18 @@ class Case {
   std::vector<std::string> names() const;
 
   /// The rows of input_ids, without what attention_mask hides, with their token types or global marks, their further coordinates
-  /// (tasks, boxes), and the places they had.
+  /// (tasks, boxes), and the places they had. Of features, samples or pixels: the signal with its padding, which convolutions saw, and an
+  /// id of -1 for each row that the mask leaves of it.
   struct Row {
     std::vector<std::int32_t> ids, marks;
     std::vector<float> coords;
     std::vector<index_t> columns;
+    std::vector<float> signal;
+    index_t signal_size = 0;  // its columns
     hw::Sequence sequence(hw::Wanted wanted = hw::Wanted::all) const {
-      return {.ids = ids, .wanted = wanted, .marks = marks, .coords = coords};
+      hw::Sequence out{.ids = ids, .wanted = wanted, .marks = marks, .coords = coords};
+      if (signal_size > 0) out.signal = {signal.data(), static_cast<index_t>(signal.size()) / signal_size, signal_size};
+      return out;
     }
   };
   std::vector<Row> rows() const;
@@ -48,6 +53,7 @@ class Case {
   std::vector<Row> decoder_rows() const;
 
  private:
+  std::vector<Row> signal_rows(const std::string& tensor) const;
   std::shared_ptr<const hw::WeightSource> tensors_;
 };
 

@@ -9,6 +9,7 @@
 #include "headwise/headwise.hpp"
 #include "headwise/mixers/attention/disentangled.hpp"
 #include "headwise/mixers/attention/segment_relative.hpp"
+#include "headwise/mixers/attention/transient_global.hpp"
 #include "headwise/mixers/conv.hpp"
 
 namespace {
@@ -222,6 +223,47 @@ TEST_P(EncoderAttention, BlockSparse) {
                                   if (b == 0) return 3.0;
                                   return b == last || std::abs(a - b) <= 1 ? 1.0 : 0.0;
                                 }));
+}
+
+TEST_P(EncoderAttention, TransientGlobal) {
+  constexpr index_t kBlock = 16, kBlocks = kFirst / kBlock;  // the second sequence is shorter than a block, and has none
+  const hw::TransientGlobalAttention::Config c{.project = plain, .radius = 5, .block_size = kBlock, .scale = 0.5f,
+                                               .relative = {.num_buckets = 8, .max_distance = 20}, .global_norm = {kWidth}};
+  const hw::TransientGlobalAttention part(c, build);
+  const Rows x = input(), wk = matrix("k.weight", kInner, kWidth), wv = matrix("v.weight", kInner, kWidth);
+  const Rows q = map(x, matrix("q.weight", kInner, kWidth)), near = matrix("relative_bias.weight", 8, kHeads),
+             far = matrix("global_bias.weight", 8, kHeads);
+  const auto weight = bias("global_norm.weight", kWidth);
+  Rows sums(at(kBlocks), std::vector<double>(at(kWidth)));
+  const auto block_of = [](index_t i) { return std::min(i / kBlock, kBlocks - 1); };
+  for (index_t i = 0; i < kFirst; ++i)
+    for (index_t j = 0; j < kWidth; ++j) sums[at(block_of(i))][at(j)] += x[at(i)][at(j)];
+  for (auto& row : sums) {
+    double squares = 1e-6 * kWidth;
+    for (const double v : row) squares += v * v;
+    for (index_t j = 0; j < kWidth; ++j) row[at(j)] *= weight[at(j)] / std::sqrt(squares / kWidth);
+  }
+  const Rows k = map(x, wk), v = map(x, wv), block_k = map(sums, wk), block_v = map(sums, wv);
+  Rows out(at(kRows), std::vector<double>(at(kInner)));
+  for (const hw::RowRange s : sequences)
+    for (index_t i = s.begin; i < s.end; ++i)
+      for (index_t h = 0; h < kHeads; ++h) {
+        double sum = 0;
+        const auto add = [&](double score, const std::vector<double>& value) {
+          sum += std::exp(score);
+          for (index_t j = h * kDim; j < (h + 1) * kDim; ++j) out[at(i)][at(j)] += std::exp(score) * value[at(j)];
+        };
+        const auto bucket = [&](index_t distance) { return at(hw::RelativeBias::bucket(c.relative, distance)); };
+        for (index_t e = std::max(s.begin, i - 5); e < std::min(s.end, i + 6); ++e)
+          add(dot(q[at(i)], k[at(e)], h) / 2 + near[bucket(e - i)][at(h)], v[at(e)]);
+        for (index_t g = 0; g < kBlocks && i < kFirst; ++g)
+          add(dot(q[at(i)], block_k[at(g)], h) / 2 + far[bucket(g - block_of(i))][at(h)], block_v[at(g)]);
+        for (index_t j = h * kDim; j < (h + 1) * kDim; ++j) out[at(i)][at(j)] /= sum;
+      }
+  expect_near(run(part), map(out, matrix("o.weight", kWidth, kInner)));
+  auto bad = c;
+  bad.block_size = 0;
+  EXPECT_THROW(hw::TransientGlobalAttention(bad, build), hw::Error);
 }
 
 TEST_P(EncoderAttention, Conv) {

@@ -10,6 +10,8 @@
 #include "headwise/families/stock.hpp"
 #include "headwise/headwise.hpp"
 #include "headwise/io/open_weights.hpp"
+#include "headwise/mixers/conv_front.hpp"
+#include "headwise/models/with_front.hpp"
 
 namespace {
 
@@ -159,6 +161,81 @@ TEST(EncoderDecoder, SavedStatesKeepTheSource) {
   EXPECT_TRUE(std::equal(a.logits().row(0), a.logits().row(0) + 97, b.logits().row(0)));
   hw::StateSet without = model.load_state(model.make_state().save());
   EXPECT_NE(message([&] { model.forward({.ids = tokens, .state = &without}, a); }).find("without one"), std::string::npos);
+}
+
+// Sources of sound: a front between the signal and the encoder, and a bridge between two widths.
+using Listener = hw::EncoderDecoder<hw::WithFront<hw::ConvFront, hw::Encoder<Reader>>, Writer>;
+
+Listener::Config listener() {
+  const Composed::Config text = composed(6);
+  Listener::Config c;
+  c.encoder.front = {.signal_size = 3,
+                     .stages = {{.channels = 8, .kernel_size = 4, .stride = 2, .activation = hw::Activation::tanh, .norm_eps = 1e-5f},
+                                {.channels = 32, .kernel_size = 3, .stride = 2, .padding = 1, .gated = true}}};
+  c.encoder.stack = text.encoder;
+  c.encoder.stack.embedding.vocab_size = 0;
+  c.decoder = text.decoder;
+  c.bridge = true;
+  return c;
+}
+
+hw::Tensor<float> sound(index_t frames, index_t size = 3) {
+  hw::Tensor<float> out({frames, size});
+  for (index_t i = 0; i < out.size(); ++i) out.values()[static_cast<std::size_t>(i)] = std::sin(0.7f * static_cast<float>(i * i % 97));
+  return out;
+}
+
+TEST(EncoderDecoder, SignalsOfUnequalLengthAreOneBatch) {
+  const Listener model(listener(), hw::RandomWeights{.seed = 2}, std::make_shared<hw::ThreadPool>(2));
+  EXPECT_EQ(model.encoder()->info().signal_size, 3);
+  EXPECT_EQ(model.encoder()->signal_rows(18), 4);
+  EXPECT_EQ(model.encoder()->signal_rows(3), 0);
+  const hw::Tensor<float> a = sound(18), b = sound(9);
+  const std::vector<std::int32_t> kept(3, -1), tokens{1, 2, 3};
+  const std::vector<hw::Sequence> sources{{.signal = a.view()}, {.signal = b.view()}, {.ids = kept, .signal = a.view()}};
+  hw::Output all, one, out;
+  std::vector<hw::StateSet> states = model.encode(sources, all);
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    std::vector<hw::StateSet> alone = model.encode(std::span(sources).subspan(s, 1), one);
+    const hw::ConstView together = all.hidden(static_cast<index_t>(s)), single = one.hidden();
+    ASSERT_EQ(together.rows, std::vector<index_t>({4, 2, 3})[s]);
+    ASSERT_EQ(states[s].source_size(), together.rows);
+    EXPECT_TRUE(std::equal(single.data, single.data + single.rows * single.cols, together.data)) << s;
+    model.forward({.ids = tokens, .state = &states[s]}, out);
+    const std::vector<float> logits(out.logits().row(0), out.logits().row(0) + 97);
+    model.forward({.ids = tokens, .state = &alone[0]}, out);
+    EXPECT_TRUE(std::equal(logits.begin(), logits.end(), out.logits().row(0))) << s;
+  }
+  // The bridge changes what is read, and belongs to the model.
+  auto plain = listener();
+  plain.bridge = false;
+  const Listener without(plain, hw::RandomWeights{.seed = 2}, std::make_shared<hw::ThreadPool>(1));
+  EXPECT_NE(model.info().fingerprint, without.info().fingerprint);
+  hw::StateSet other = without.encode({.signal = a.view()});
+  EXPECT_NE(message([&] { model.forward({.ids = tokens, .state = &other}, out); }).find("a state of this model"), std::string::npos);
+}
+
+TEST(EncoderDecoder, BadSignalsAreRefused) {
+  const Listener model(listener(), hw::RandomWeights{.seed = 2}, std::make_shared<hw::ThreadPool>(1));
+  const Composed text(composed(), hw::RandomWeights{.seed = 1}, std::make_shared<hw::ThreadPool>(1));
+  const hw::Tensor<float> good = sound(18), wide = sound(18, 4), brief = sound(3), long_one = sound(40);
+  const std::vector<std::int32_t> ids{1}, none(5, -1);
+  const auto expect = [](const hw::Model& m, const hw::Sequence& source, const std::string& part) {
+    const std::string found = message([&] { (void)m.encode(source); });
+    EXPECT_NE(found.find(part), std::string::npos) << found;
+  };
+  expect(text, {.signal = good.view()}, "one that reads ids");
+  expect(model, {.signal = wide.view()}, "a signal of 3 columns");
+  expect(model, {.signal = brief.view()}, "long enough for one row");
+  expect(model, {.signal = long_one.view()}, "at most 6 positions");
+  expect(model, {.ids = ids, .signal = good.view()}, "no ids beside a signal");
+  expect(model, {.ids = none, .signal = good.view()}, "up to 4 times -1");
+  expect(model, {.vectors = good.view(), .signal = good.view()}, "either a signal or vectors");
+  expect(model, {.ids = ids}, "vocabulary size 0");
+  auto narrow = listener();
+  narrow.encoder.front.stages.back().channels = 31;
+  EXPECT_NE(message([&] { Listener(narrow, hw::RandomWeights{}, std::make_shared<hw::ThreadPool>(1)); }).find("rows of 32 values"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -11,17 +11,22 @@ struct Gpt2 {
   using Model = Decoder<Parts::PreNormBlock>;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
-    Parts p(c, source, {.activation = "gelu_new", .norm_eps = 1e-5, .bias = true, .mlp_bias = true, .rotary = false});
-    p.embedding.positions = p.max_positions;
-    const bool scaled = c.get_or("scale_attn_weights", true), by_layer = c.get_or("scale_attn_by_inverse_layer_idx", false);
     c.only("add_cross_attention", false);
-    c.ignore({"n_ctx", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
-              "summary_use_proj"});
+    Parts p = parts(c, source);
+    const bool scaled = c.get_or("scale_attn_weights", true), by_layer = c.get_or("scale_attn_by_inverse_layer_idx", false);
     const float root = scaled ? std::sqrt(static_cast<float>(p.attention.project.head_dim)) : 1.0f;
     return p.stack<Model>([&](std::size_t i) {
       p.attention.options.scale = 1.0f / (root * (by_layer ? static_cast<float>(i + 1) : 1.0f));
       return p.pre_norm();
     });
+  }
+
+  static Parts parts(const HfConfig& c, const WeightSource& source) {
+    Parts p(c, source, {.activation = "gelu_new", .norm_eps = 1e-5, .bias = true, .mlp_bias = true, .rotary = false});
+    p.embedding.positions = p.max_positions;
+    c.ignore({"n_ctx", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+              "summary_use_proj"});
+    return p;
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {

@@ -33,15 +33,15 @@ struct OpenAiGpt {
     return map;
   }
 
-  /// Linear layers of GPT-1 and GPT-2: stored (in, out), q, k and v in one.
-  static void name_conv_layers(WeightMap& map) {
+  /// Linear layers of GPT-1 and GPT-2: stored (in, out), q, k and v in one. scope: where the stack is in the model, "" or with a dot.
+  static void name_conv_layers(WeightMap& map, const std::string& scope = "") {
     for (const index_t i : {0, 1, 2})
-      map.rename(concat("layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), "h.*.attn.c_attn")
+      map.rename(concat(scope, "layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), "h.*.attn.c_attn")
           .transpose()
           .part(i, 3);
-    map.rename("layers.*.attention.o", "h.*.attn.c_proj").transpose();
-    map.rename("layers.*.mlp.up", "h.*.mlp.c_fc").transpose();
-    map.rename("layers.*.mlp.down", "h.*.mlp.c_proj").transpose();
+    map.rename(scope + "layers.*.attention.o", "h.*.attn.c_proj").transpose();
+    map.rename(scope + "layers.*.mlp.up", "h.*.mlp.c_fc").transpose();
+    map.rename(scope + "layers.*.mlp.down", "h.*.mlp.c_proj").transpose();
   }
 };
 

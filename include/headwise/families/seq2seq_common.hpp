@@ -3,7 +3,9 @@
 // says what differs in `Seq2SeqTraits`.
 
 #include "headwise/families/encoder_common.hpp"
+#include "headwise/mixers/conv_front.hpp"
 #include "headwise/models/encoder_decoder.hpp"
+#include "headwise/models/with_front.hpp"
 
 namespace hw::families {
 
@@ -12,6 +14,9 @@ using PostNormWriter = Block<PostNorm<LayerNorm, Attention<>>, PostNorm<LayerNor
 using PreNormWriter = Block<PreNorm<LayerNorm, Attention<>>, PreNorm<LayerNorm, CrossAttention>, PreNorm<LayerNorm, Mlp>>;
 using WriterStack = Decoder<PostNormWriter, PreNormWriter>;
 using Seq2Seq = EncoderDecoder<BertStack, WriterStack>;
+/// The same with an encoder that reads frames of sound.
+using SpeechReader = WithFront<ConvFront, BertStack>;
+using Speech2Seq = EncoderDecoder<SpeechReader, WriterStack>;
 
 /// Positions that are computed: with as many steps of the frequency as there are pairs, or one less (fairseq).
 enum class Sinusoids : std::uint8_t { none, of_width, to_end };
@@ -50,6 +55,9 @@ BertStack::Config make_reader(const Seq2SeqSide& side, const Seq2SeqTraits& t);
 /// The decoder, with the head of a language model.
 WriterStack::Config make_writer(const Seq2SeqSide& side, const Seq2SeqTraits& t);
 Seq2Seq::Config make_seq2seq(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t);
+/// The encoder's rows come from `stages`, and are scaled as an embedding would be.
+Speech2Seq::Config make_speech2seq(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t, index_t signal_size,
+                                   std::vector<ConvFront::Stage> stages);
 
 }  // namespace hw::families
 
@@ -57,6 +65,8 @@ Seq2Seq::Config make_seq2seq(const HfConfig& c, const WeightSource& source, cons
 extern template class hw::Stack<hw::families::PostNormWriter, hw::families::PreNormWriter>;
 extern template class hw::Decoder<hw::families::PostNormWriter, hw::families::PreNormWriter>;
 extern template class hw::EncoderDecoder<hw::families::BertStack, hw::families::WriterStack>;
+extern template class hw::WithFront<hw::ConvFront, hw::families::BertStack>;
+extern template class hw::EncoderDecoder<hw::families::SpeechReader, hw::families::WriterStack>;
 #endif
 
 #if HEADWISE_DEFINITIONS

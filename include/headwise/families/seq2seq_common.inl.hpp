@@ -5,7 +5,7 @@
 
 namespace hw::families {
 
-HEADWISE_INLINE Seq2SeqSide read_side(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t, const std::string& side,
+HEADWISE_LOAD_TIME Seq2SeqSide read_side(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t, const std::string& side,
                                       index_t vocab) {
   Seq2SeqSide s;
   const auto field = [&](const char* name) { return concat(side, "_", name); };
@@ -42,7 +42,7 @@ HEADWISE_INLINE Seq2SeqSide read_side(const HfConfig& c, const WeightSource& sou
   return s;
 }
 
-HEADWISE_INLINE Seq2SeqSide side_of(const EncoderParts& p) {
+HEADWISE_LOAD_TIME Seq2SeqSide side_of(const EncoderParts& p) {
   const QkvProjection::Config& q = p.attention.project;
   Seq2SeqSide s{.embedding = p.embedding, .norm = p.norm, .project = q, .cross = {}, .mlp = p.mlp, .layers = p.layers,
                 .max_positions = p.max_positions};
@@ -52,7 +52,7 @@ HEADWISE_INLINE Seq2SeqSide side_of(const EncoderParts& p) {
   return s;
 }
 
-HEADWISE_INLINE BertStack::Config make_reader(const Seq2SeqSide& s, const Seq2SeqTraits& t) {
+HEADWISE_LOAD_TIME BertStack::Config make_reader(const Seq2SeqSide& s, const Seq2SeqTraits& t) {
   BertStack::Config m;
   m.embedding = s.embedding;
   m.max_positions = s.max_positions;
@@ -66,7 +66,7 @@ HEADWISE_INLINE BertStack::Config make_reader(const Seq2SeqSide& s, const Seq2Se
   return m;
 }
 
-HEADWISE_INLINE WriterStack::Config make_writer(const Seq2SeqSide& s, const Seq2SeqTraits& t) {
+HEADWISE_LOAD_TIME WriterStack::Config make_writer(const Seq2SeqSide& s, const Seq2SeqTraits& t) {
   WriterStack::Config m;
   m.embedding = s.embedding;
   m.max_positions = s.max_positions;
@@ -82,7 +82,7 @@ HEADWISE_INLINE WriterStack::Config make_writer(const Seq2SeqSide& s, const Seq2
   return m;
 }
 
-HEADWISE_INLINE Seq2Seq::Config make_seq2seq(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t) {
+HEADWISE_LOAD_TIME Seq2Seq::Config make_seq2seq(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t) {
   // Older configurations say what the family is made of; all of one family say the same.
   c.only("normalize_before", t.pre_norm);
   c.only("add_final_layer_norm", t.final_norm);
@@ -97,10 +97,23 @@ HEADWISE_INLINE Seq2Seq::Config make_seq2seq(const HfConfig& c, const WeightSour
   return m;
 }
 
+HEADWISE_LOAD_TIME Speech2Seq::Config make_speech2seq(const HfConfig& c, const WeightSource& source, const Seq2SeqTraits& t,
+                                                      index_t signal_size, std::vector<ConvFront::Stage> stages) {
+  Seq2Seq::Config text = make_seq2seq(c, source, t);
+  Speech2Seq::Config m;
+  m.encoder.front = {.signal_size = signal_size, .stages = std::move(stages), .scale = text.encoder.embedding.scale};
+  m.encoder.stack = std::move(text.encoder);
+  m.encoder.stack.embedding.vocab_size = 0;
+  m.decoder = std::move(text.decoder);
+  return m;
+}
+
 }  // namespace hw::families
 
 #if defined(HEADWISE_COMPILED)
 template class hw::Stack<hw::families::PostNormWriter, hw::families::PreNormWriter>;
 template class hw::Decoder<hw::families::PostNormWriter, hw::families::PreNormWriter>;
 template class hw::EncoderDecoder<hw::families::BertStack, hw::families::WriterStack>;
+template class hw::WithFront<hw::ConvFront, hw::families::BertStack>;
+template class hw::EncoderDecoder<hw::families::SpeechReader, hw::families::WriterStack>;
 #endif

@@ -24,7 +24,7 @@ inline void name_side(WeightMap& map, const Seq2SeqTraits& t, const std::string&
 
 }  // namespace detail
 
-HEADWISE_INLINE WeightMap seq2seq_names(const HfConfig& c, const Seq2SeqTraits& t) {
+HEADWISE_LOAD_TIME WeightMap seq2seq_names(const HfConfig& c, const Seq2SeqTraits& t) {
   WeightMap map;
   map.optional_prefix("model");
   for (const std::string side : {"encoder", "decoder"}) {

@@ -30,8 +30,10 @@
 #include "headwise/families/led.hpp"
 #include "headwise/families/llama.hpp"
 #include "headwise/families/longformer.hpp"
+#include "headwise/families/longt5.hpp"
 #include "headwise/families/mistral.hpp"
 #include "headwise/families/modernbert.hpp"
+#include "headwise/families/moonshine.hpp"
 #include "headwise/families/mpnet.hpp"
 #include "headwise/families/mpt.hpp"
 #include "headwise/families/nemotron.hpp"
@@ -47,11 +49,15 @@
 #include "headwise/families/roberta.hpp"
 #include "headwise/families/roformer.hpp"
 #include "headwise/families/smollm3.hpp"
+#include "headwise/families/speech_to_text.hpp"
 #include "headwise/families/stablelm.hpp"
 #include "headwise/families/starcoder2.hpp"
 #include "headwise/families/stock.hpp"
 #include "headwise/families/t5.hpp"
 #include "headwise/families/t5gemma.hpp"
+#include "headwise/families/trocr.hpp"
+#include "headwise/families/vit_gpt2.hpp"
+#include "headwise/families/whisper.hpp"
 #include "headwise/families/xlnet.hpp"
 
 namespace hw {
@@ -68,6 +74,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
   zoo.add<T5>().add<T5Encoder>().add<Bart>().add<MBart>().add<Pegasus>().add<Marian>().add<M2M100>().add<Fsmt>();
   zoo.add<BigBirdPegasus>().add<Led>().add<T5Gemma>().add<Bert2Bert>();
+  zoo.add<LongT5Global>().add<Whisper>().add<SpeechToText>().add<Moonshine>().add<TrOcr>().add<VitGpt2>();
   return zoo;
 }
 

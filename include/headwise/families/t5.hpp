@@ -11,28 +11,38 @@ struct T5 {
   static constexpr std::string_view kModelTypes[] = {"t5", "mt5", "umt5", "longt5"};
   template <class F>
   using Writer = Block<PreNorm<RmsNorm, Attention<>>, PreNorm<RmsNorm, CrossAttention>, PreNorm<RmsNorm, F>>;
-  using Model = EncoderDecoder<T5ReaderStack, Decoder<Writer<Mlp>, Writer<GatedMlp>>>;
+  using WriterStack = Decoder<Writer<Mlp>, Writer<GatedMlp>>;
+  using Model = EncoderDecoder<T5ReaderStack, WriterStack>;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
-    const T5Fields t(c);
     Model::Config m;
     m.encoder = t5_reader(c, source);
-    m.decoder.embedding = m.encoder.embedding;
-    m.decoder.norm = t.norm;
-    const auto layers = c.has("num_decoder_layers") ? read_layers(c, "num_decoder_layers", source) : m.encoder.blocks.size();
+    m.decoder = writer(c, source);
+    return m;
+  }
+
+  static WriterStack::Config writer(const HfConfig& c, const WeightSource& source) {
+    const T5Fields t(c);
+    WriterStack::Config m;
+    m.embedding = {.vocab_size = t.vocab_size, .hidden_size = t.hidden_size};
+    m.norm = t.norm;
+    const auto layers = read_layers(c, c.has("num_decoder_layers") ? "num_decoder_layers" : "num_layers", source);
     const auto self = t.attention<Attention<>>(c, false);
-    const CrossAttention::Config cross{.hidden_size = t.hidden_size, .num_attention_heads = t.heads, .num_key_value_heads = t.heads,
-                                       .head_dim = t.head_dim, .options = {.scale = 1.0f}};
+    const CrossAttention::Config cross{.hidden_size = t.hidden_size,
+                                       .num_attention_heads = t.heads,
+                                       .num_key_value_heads = t.heads,
+                                       .head_dim = t.head_dim,
+                                       .options = {.scale = 1.0f}};
     const index_t d = t.hidden_size, f = t.intermediate_size;
     if (t.gated)
-      m.decoder.blocks.assign(layers, Writer<GatedMlp>::Config{{{t.norm}, self}, {{t.norm}, cross}, {{t.norm}, {d, f, t.activation}}});
+      m.blocks.assign(layers, Writer<GatedMlp>::Config{{{t.norm}, self}, {{t.norm}, cross}, {{t.norm}, {d, f, t.activation}}});
     else
-      m.decoder.blocks.assign(layers, Writer<Mlp>::Config{{{t.norm}, self}, {{t.norm}, cross}, {{t.norm}, {d, f, t.activation}}});
+      m.blocks.assign(layers, Writer<Mlp>::Config{{{t.norm}, self}, {{t.norm}, cross}, {{t.norm}, {d, f, t.activation}}});
     Head::Config head{"logits", Pooling::none, {}};
     const bool scaled = c.get_or("tie_word_embeddings", true) && (t.model_type == "t5" || t.is_long());
     if (c.get_or("scale_decoder_outputs", scaled)) head.stages.emplace_back(ScaleStage{1.0f / std::sqrt(static_cast<float>(d))});
     head.stages.emplace_back(DenseStage{"", t.vocab_size, false});
-    m.decoder.heads = {head};
+    m.heads = {head};
     return m;
   }
 
@@ -73,4 +83,4 @@ struct T5Encoder {
 namespace hw {
 HEADWISE_STOCK_FAMILY(T5)
 HEADWISE_STOCK_FAMILY(T5Encoder)
-}
+}  // namespace hw

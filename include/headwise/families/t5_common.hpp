@@ -43,7 +43,8 @@ struct T5Fields {
     a.project = {.hidden_size = hidden_size, .num_attention_heads = heads, .num_key_value_heads = heads, .head_dim = head_dim};
     a.options.scale = 1.0f;
     a.options.relative = {.num_buckets = c.size_or("relative_attention_num_buckets", 32),
-                          .max_distance = c.size_or("relative_attention_max_distance", 128), .bidirectional = bidirectional};
+                          .max_distance = c.size_or("relative_attention_max_distance", 128),
+                          .bidirectional = bidirectional};
     return a;
   }
 };
@@ -72,7 +73,8 @@ inline void name_t5_stack(WeightMap& map, const HfConfig& c, const std::string& 
   const T5Fields t(c);
   const bool decoder = file == "decoder";
   const std::string layer = scope + "layers.*.", block = file + ".block.*.layer.", last = decoder ? "2" : "1";
-  const std::string self = !decoder && t.is_long() ? "LocalSelfAttention" : "SelfAttention";
+  const bool global = c.get_or<std::string>("encoder_attention_type", "local") == "transient-global";
+  const std::string self = decoder || !t.is_long() ? "SelfAttention" : global ? "TransientGlobalSelfAttention" : "LocalSelfAttention";
   map.rename(scope + "embedding", "shared");
   for (const char* part : {"q", "k", "v", "o"}) map.rename(concat(layer, "attention.", part), concat(block, "0.", self, ".", part));
   map.rename(layer + "attention.norm", block + "0.layer_norm");

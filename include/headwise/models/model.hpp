@@ -22,20 +22,23 @@ enum class Wanted : std::uint8_t { none, last, all };
 
 /// What one sequence of a batch adds in a step.
 struct Sequence {
-  std::span<const std::int32_t> ids;           // tokens; -1 takes the next row of `vectors`
-  StateSet* state = nullptr;                   // what came before; null: nothing did, and nothing is kept
+  std::span<const std::int32_t> ids{};  // tokens; -1 takes the next row of `vectors`
+  StateSet* state = nullptr;            // what came before; null: nothing did, and nothing is kept
   Wanted wanted = Wanted::last;
-  std::span<const std::int32_t> marks{};       // token types; empty: zeros
-  ConstView vectors{};                         // (count of -1 ids, embedding_size): embeddings given instead of ids
+  std::span<const std::int32_t> marks{};  // token types; empty: zeros
+  ConstView vectors{};                    // (count of -1 ids, embedding_size): embeddings given instead of ids
   // (tokens, axes): what position policies and coordinate tables read (axis 0: the position; boxes of words, task types), with equally
   // many axes in all sequences that give some. Empty: the entry's number, and 0 on further axes.
   std::span<const float> coords{};
+  // In place of ids: what the model's front makes rows of: frames of features, samples, the lines of an image. (any, signal_size.) Where
+  // ids are given as well they are all -1, and as many rows of the front are kept: the first ones, those of a signal without its padding.
+  ConstView signal{};
 };
 
 struct StepOptions {
-  const Tap* tap = nullptr;       // sees and may change activations
-  bool hidden = false;            // also output "hidden": all rows after the final norm
-  Executor* executor = nullptr;   // instead of the model's own
+  const Tap* tap = nullptr;      // sees and may change activations
+  bool hidden = false;           // also output "hidden": all rows after the final norm
+  Executor* executor = nullptr;  // instead of the model's own
 };
 
 /// What a model is, for drivers, messages and explain().
@@ -44,7 +47,8 @@ struct ModelInfo {
   index_t vocab_size = 0;
   index_t hidden_size = 0;
   index_t embedding_size = 0;  // columns of the rows that Sequence::vectors gives
-  index_t max_positions = 0;  // 0: no limit
+  index_t signal_size = 0;     // columns of Sequence::signal; 0: it reads no signals
+  index_t max_positions = 0;   // 0: no limit
   Couples couples = Couples::past;
   bool length_dependent =
       false;  // positions change with a sequence's length (dynamic RoPE): earlier rows of a longer prompt are other rows
@@ -65,7 +69,8 @@ class Model {
   /// After it every state has grown by its sequence's rows. On any error (and when a tap throws) no state has changed.
   ///
   /// Errors: no sequences or an empty one; no source where the model reads one; an id outside of the vocabulary; more rows than
-  /// max_positions; a state of another model or given twice; states for some sequences only; vectors of another width or count.
+  /// max_positions; a state of another model or given twice; states for some sequences only; vectors of another width or count; a signal
+  /// where the model reads none, of another width, or too short for one row.
   void forward(std::span<const Sequence> batch, Output& out, const StepOptions& options = {}) const;
 
   /// One sequence.
@@ -83,6 +88,8 @@ class Model {
   }
   /// The encoder of an encoder-decoder; null for all other models.
   virtual const Model* encoder() const noexcept { return nullptr; }
+  /// The rows that the front makes of a signal of n rows; 0: it is too short. Errors: the model reads no signals; an image of another size.
+  virtual index_t signal_rows(index_t n) const;
 
   /// A state with nothing in it, and of an encoder-decoder without a source. Errors: the model is an encoder (a row there depends on later
   /// ones).
@@ -111,6 +118,8 @@ class Model {
                    const StepOptions& options) const = 0;
   /// The blocks keep in the states, one a sequence, what they need of a memory's rows (stream 0).
   virtual void remember(const Frame&, std::span<StateSet>) const {}
+  /// The front: fills all rows that a signal becomes.
+  virtual void read_signal(ConstView, View, const Frame&) const {}
   /// The length regime of position policies for a sequence of `total` tokens.
   virtual int regime(index_t) const { return 0; }
 
@@ -119,6 +128,7 @@ class Model {
  private:
   void check(std::span<const Sequence> batch) const;
   void step(std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
+  void forward_signals(std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
   StateSet emptied(const StateSet& state) const;
 
   // Arenas are kept between calls; each call in flight has one.

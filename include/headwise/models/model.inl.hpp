@@ -112,6 +112,8 @@ HEADWISE_INLINE void Model::check(std::span<const Sequence> batch) const {
 }
 
 HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {
+  for (const Sequence& s : batch)
+    if (s.signal.data != nullptr) return forward_signals(batch, out, options);
   check(batch);
   bool crosses = false;
   const auto regime_after = [&](const Sequence& s) { return regime(s.state->size() + static_cast<index_t>(s.ids.size())); };
@@ -150,6 +152,44 @@ HEADWISE_INLINE void Model::forward(std::span<const Sequence> batch, Output& out
       if (shorter) out.keep_last_rows(static_cast<index_t>(s), static_cast<index_t>(batch[s].ids.size()));
       *batch[s].state = std::move(fresh[s]);
     }
+}
+
+HEADWISE_INLINE index_t Model::signal_rows(index_t) const { fail("signal", "the model has no front for one: it reads ids"); }
+
+// Signals become vectors.
+HEADWISE_INLINE void Model::forward_signals(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {
+  Workspace workspace(*workspaces_);
+  Arena& arena = workspace.arena();
+  const ArenaScope scope(arena);
+  Step step{options.executor != nullptr ? *options.executor : *executor_, *kernels_, arena};
+  const TokenSet no_tokens;
+  const Frame frame(step, no_tokens, {});
+  const auto plain = arena.take<Sequence>(static_cast<index_t>(batch.size()));
+  std::copy(batch.begin(), batch.end(), plain.begin());
+  for (std::size_t s = 0; s < batch.size(); ++s) {
+    const auto where = [&] { return concat("forward: sequence ", s); };
+    const Sequence& seq = batch[s];
+    if (seq.signal.data == nullptr) continue;
+    if (info_.signal_size == 0) fail(where(), "a model that reads signals", "one that reads ids");
+    if (seq.signal.cols != info_.signal_size)
+      fail(where(), concat("a signal of ", info_.signal_size, " columns"), std::to_string(seq.signal.cols));
+    if (seq.vectors.data != nullptr) fail(where(), "either a signal or vectors", "both");
+    const index_t rows = signal_rows(seq.signal.rows), kept = seq.ids.empty() ? rows : static_cast<index_t>(seq.ids.size());
+    if (rows == 0) fail(where(), "a signal that is long enough for one row", concat(seq.signal.rows, " rows"));
+    if (kept > rows || std::any_of(seq.ids.begin(), seq.ids.end(), [](std::int32_t id) { return id != -1; }))
+      fail(where(), concat("no ids beside a signal, or up to ", rows, " times -1"), concat(kept, " ids"));
+    const View made = arena.take_view(rows, info_.embedding_size);
+    const auto none = arena.take<std::int32_t>(kept);
+    std::fill(none.begin(), none.end(), -1);
+    {
+      const ArenaScope inner(arena);
+      read_signal(seq.signal, made, frame);
+    }
+    plain[s].signal = {};
+    plain[s].ids = none;
+    plain[s].vectors = made.row_range(0, kept);
+  }
+  forward(plain, out, options);
 }
 
 HEADWISE_INLINE void Model::step(std::span<const Sequence> batch, Output& out, const StepOptions& options) const {

@@ -16,7 +16,7 @@ inline const CrossAttention::Config& checked(const CrossAttention::Config& c, co
 
 }  // namespace detail
 
-HEADWISE_INLINE CrossAttention::CrossAttention(const Config& c, const Build& b)
+HEADWISE_LOAD_TIME CrossAttention::CrossAttention(const Config& c, const Build& b)
     : heads_(detail::checked(c, b).num_attention_heads),
       options_(c.options),
       layout_{c.num_key_value_heads, c.head_dim, c.head_dim, b.kv()},
