@@ -1,21 +1,24 @@
 // Continues a prompt, answers a question, or scores a text.
 //
-//   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--beams N] [--score]
-//   [--json]
+//   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--beams N]
+//   [--grammar FILE] [--score] [--json]
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "headwise/auto.hpp"
 #include "headwise/generate/beam.hpp"
+#include "headwise/generate/grammar_constraint.hpp"
 #include "headwise/io/convert.hpp"
 #include "support/program.hpp"
 
 namespace {
 
 struct Arguments {
-  std::string model, prompt, ids, question, weights, kv = "f32";
+  std::string model, prompt, ids, question, weights, grammar, kv = "f32";
   int threads = 0;
   bool ignore_eos = false, score = false, json = false, explain = false, bf16_activations = false;
   hw::GenerateOptions options;
@@ -52,6 +55,13 @@ int search(Arguments& a, const hw::TextModel& model, const std::vector<std::int3
   return 0;
 }
 
+hw::FollowGrammar follow(const std::string& path, const hw::TextModel& model) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return {path.ends_with(".json") ? hw::Grammar::json_schema(text, path) : hw::Grammar::gbnf(text, path),
+          std::make_shared<const hw::TokenTexts>(model.tokenizer()), model.stop_ids()};
+}
+
 int run(Arguments a) {
   hw::LoadOptions load;
   load.threads = a.threads;
@@ -79,6 +89,7 @@ int run(Arguments a) {
 
   if (a.beams.num_beams > 0) return search(a, model, ids, load_s);
 
+  if (!a.grammar.empty()) a.options.sampling.processors.add(follow(a.grammar, model));
   program::catch_interrupt();
   hw::TextStream stream = model.generate_ids(ids, a.options, a.ignore_eos);
   std::string text;
@@ -127,6 +138,8 @@ int main(int argc, char** argv) {
   app.add_option("--repetition-penalty", s.repetition_penalty, "1: off");
   app.add_option("--frequency-penalty", s.frequency_penalty, "0: off");
   app.add_option("--presence-penalty", s.presence_penalty, "0: off");
+  app.add_option("--grammar", a.grammar, "a file that the answer follows: .json is a JSON Schema, others are GBNF")
+      ->check(CLI::ExistingFile);
   app.add_option("--seed", s.seed, "of the random numbers");
   app.add_option("--stop", a.options.stop_strings, "the text ends before this");
   app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");

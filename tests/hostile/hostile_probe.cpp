@@ -5,7 +5,7 @@
 //     hostile_probe --idle        prints the address space of this process in kB
 //
 // Exit 0: all went well; one line of JSON: "logits" of every row of `ids` (non-finite ones as "nan", "inf", "-inf"), "ids" of each text that
-// the probe encodes, "text" that its messages are rendered to, or its ids detokenized, and "accepts" (empty: there are no grammars yet).
+// the probe encodes, "text" that its messages are rendered to, or its ids detokenized, and whether a grammar "accepts" the strings of the probe.
 // 3: hw::Error, as {"error": message}. 4: any other exception, or a law of this file broken; the same, and always a finding.
 //
 // Everything runs on a thread with a small stack, so that recursion on input depth shows.
@@ -25,6 +25,7 @@
 #include "headwise/io/gguf.hpp"
 #include "headwise/io/open_weights.hpp"
 #include "headwise/kernels/ref/dequantise.hpp"
+#include "headwise/text/grammar.hpp"
 
 namespace {
 
@@ -129,7 +130,7 @@ Texts use(const hw::Json& probe, const hw::Tokenizer* tokenizer, const hw::ChatT
   return out;
 }
 
-std::string answer(const hw::Tensor<float>& logits, const Texts& texts) {
+std::string answer(const hw::Tensor<float>& logits, const Texts& texts, const std::vector<bool>& accepts = {}) {
   hw::JsonBuilder out;
   out.begin_object().key("logits").begin_array();
   const hw::ConstView rows = logits.view();
@@ -144,7 +145,9 @@ std::string answer(const hw::Tensor<float>& logits, const Texts& texts) {
     }
     out.end_array();
   }
-  out.end_array().member("ids", texts.ids).member("text", texts.text).key("accepts").begin_array().end_array().end_object();
+  out.end_array().member("ids", texts.ids).member("text", texts.text).key("accepts").begin_array();
+  for (const bool accepted : accepts) out.boolean(accepted);
+  out.end_array().end_object();
   return out.finish().dump();
 }
 
@@ -177,6 +180,14 @@ std::string run(const std::string& kind, const std::string& path, const hw::Json
   if (kind == "chat_template") {
     const hw::ChatTemplate chat = hw::ChatTemplate::load(path);
     return answer({}, use(probe, nullptr, &chat));
+  }
+  if (kind == "grammar") {
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const hw::Grammar grammar = path.ends_with(".json") ? hw::Grammar::json_schema(text) : hw::Grammar::gbnf(text);
+    std::vector<bool> accepts;
+    for (const hw::Json& accepted : probe["accept"].items()) accepts.push_back(grammar.accepts(accepted.as<std::string_view>()));
+    return answer({}, {}, accepts);
   }
   for (const char* model : {"base", "gguf", "safetensors", "index", "config", "tokenizer", "tokenizer_config"})
     if (kind == model) return use_model(path, ids, probe);
