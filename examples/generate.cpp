@@ -35,7 +35,9 @@ int search(Arguments& a, const hw::TextModel& model, const std::vector<std::int3
   a.beams.repetition_penalty = a.options.sampling.repetition_penalty;
   if (!a.ignore_eos) a.beams.eos_ids = model.stop_ids();
   const auto start = std::chrono::steady_clock::now();
-  hw::Beam best = hw::beam_search(model.model(), model.model().make_state(), ids, a.beams).front();
+  const bool reads = model.model().encoder() != nullptr;  // then the ids are its source
+  const hw::StateSet state = reads ? model.model().encode({.ids = ids}) : model.model().make_state();
+  hw::Beam best = hw::beam_search(model.model(), state, reads ? model.start_ids() : ids, a.beams).front();
   const double search_s = seconds_since(start);
   if (best.finish == hw::FinishReason::stop_id) best.ids.pop_back();
   const std::string text = model.tokenizer().decode(best.ids);

@@ -3,47 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headwise/generate/beam.hpp"
+#include "beam_settings.hpp"
 
 namespace golden {
 namespace {
 
-hw::EarlyStopping early_stopping(const hw::Json& value) {
-  if (value.is_string()) return hw::EarlyStopping::never;
-  return value.as<bool>() ? hw::EarlyStopping::yes : hw::EarlyStopping::no;
-}
-
 hw::BeamOptions options_of(const hw::Json& settings, std::int32_t eos_id) {
   hw::BeamOptions o;
   o.eos_ids = {eos_id};
-  for (const auto& [key, value] : settings.members()) {
-    if (key == "num_beams")
-      o.num_beams = value.as<index_t>();
-    else if (key == "num_return_sequences")
-      o.num_return_sequences = value.as<index_t>();
-    else if (key == "max_new_tokens")
-      o.max_new_tokens = value.as<index_t>();
-    else if (key == "length_penalty")
-      o.length_penalty = value.as<float>();
-    else if (key == "early_stopping")
-      o.early_stopping = early_stopping(value);
-    else if (key == "no_repeat_ngram_size")
-      o.no_repeat_ngram_size = value.as<index_t>();
-    else if (key == "min_length")
-      o.min_length = value.as<index_t>();
-    else if (key == "repetition_penalty")
-      o.repetition_penalty = value.as<float>();
-    else if (key == "forced_bos_token_id")
-      o.forced_bos_id = value.as<std::int32_t>();
-    else if (key == "forced_eos_token_id")
-      o.forced_eos_id = value.as<std::int32_t>();
-    else if (key == "begin_suppress_tokens")
-      o.begin_suppress_ids = value.as<std::vector<std::int32_t>>();
-    else if (key == "suppress_tokens")
-      for (const auto id : value.as<std::vector<std::int32_t>>()) o.logit_bias.push_back({id, -INFINITY});
-    else if (key != "do_sample" || value.as<bool>())
+  for (const auto& [key, value] : settings.members())
+    if (!program::apply_beam_setting(o, key, value) && (key != "do_sample" || value.as<bool>()))
       throw hw::Error("case.json: the setting " + std::string(key) + " of a beam search is not known");
-  }
   return o;
 }
 

@@ -40,6 +40,8 @@ class TextModel {
   const ChatTemplate& chat_template() const;
   bool has_chat_template() const noexcept { return parts_.chat_template.has_value(); }
   const std::vector<std::int32_t>& stop_ids() const noexcept { return parts_.stop_ids; }
+  /// What an encoder-decoder's decoder begins with. Errors: the checkpoint does not say it.
+  const std::vector<std::int32_t>& start_ids() const;
 
   /// Ids of a prompt, with what the tokenizer puts around a text. Errors: an added token that the model has no row for.
   std::vector<std::int32_t> encode(std::string_view text) const;

@@ -56,15 +56,20 @@ HEADWISE_INLINE std::vector<std::int32_t> TextModel::encode_chat(const std::vect
   return known(tokenizer().encode(chat_template().render(messages), {.add_special_tokens = false, .offsets = false}).ids);
 }
 
+HEADWISE_INLINE const std::vector<std::int32_t>& TextModel::start_ids() const {
+  if (parts_.start_ids.empty()) fail("generate", "the checkpoint does not say what its decoder begins with (decoder_start_token_id)");
+  return parts_.start_ids;
+}
+
 HEADWISE_INLINE TextStream TextModel::generate_ids(std::vector<std::int32_t> ids, GenerateOptions options, bool ignore_stop_ids,
                                                    StateSet* state) const& {
   if (!ignore_stop_ids) options.stop_ids.insert(options.stop_ids.end(), parts_.stop_ids.begin(), parts_.stop_ids.end());
   auto own = state != nullptr ? nullptr : std::make_unique<StateSet>(model().make_state());
   StateSet& used = state != nullptr ? *state : *own;
   if (model().encoder() != nullptr) {
-    if (parts_.start_ids.empty()) fail("generate", "the checkpoint does not say what its decoder begins with (decoder_start_token_id)");
+    const auto& start = start_ids();
     used = model().encode(Sequence{ids});
-    ids = parts_.start_ids;
+    ids = start;
   }
   auto stop_strings = options.stop_strings;
   return TextStream(TokenStream(model(), used, std::move(ids), std::move(options)), parts_.tokenizer, std::move(stop_strings),
