@@ -141,4 +141,39 @@ struct RepBatchNorm {
   std::vector<float> weight, bias;
 };
 
+/// y = sigmoid(v x) * x / sqrt(mean(x^2) + eps) * g                                       gated RMSNorm of ReLA-g, arXiv:2104.07012
+/// Weights: `weight` g, `gate` v (d).
+struct SelfGatedRmsNorm {
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t size = 0;
+    float eps = 1e-6f;
+  };
+  SelfGatedRmsNorm(const Config& c, const Build& b) : eps(c.eps), weight(b.vector("weight", c.size)), gate(b.vector("gate", c.size)) {}
+  void forward(ConstView x, View y, const Frame& f) const {
+    const View g = f.step.arena.take_view(x.rows, x.cols);
+    for (index_t t = 0; t < x.rows; ++t)
+      for (std::size_t i = 0; i < gate.size(); ++i) g.row(t)[i] = gate[i] * x.row(t)[i];
+    f.step.kernels.elementwise.rms_norm(x.data, x.stride, x.rows, x.cols, weight.data(), eps, y.data, y.stride);
+    f.step.kernels.elementwise.gate(Activation::sigmoid, g.data, g.stride, y.data, y.stride, y.rows, y.cols, y.data, y.stride);
+  }
+  float eps;
+  std::vector<float> weight, gate;
+};
+
+/// y = g x: in the place of the norm on a delta, x + g * sublayer(norm(x))                 LayerScale, arXiv:2103.17239
+/// Weights: `weight` g (d).
+struct LayerScale {
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t size = 0;
+  };
+  LayerScale(const Config& c, const Build& b) : weight(b.vector("weight", c.size)) {}
+  void forward(ConstView x, View y, const Frame&) const {
+    for (index_t t = 0; t < x.rows; ++t)
+      for (std::size_t i = 0; i < weight.size(); ++i) y.row(t)[i] = weight[i] * x.row(t)[i];
+  }
+  std::vector<float> weight;
+};
+
 }  // namespace hw
