@@ -12,6 +12,7 @@
 #include "headwise/io/open_weights.hpp"
 #include "headwise/mixers/conv_front.hpp"
 #include "headwise/models/with_front.hpp"
+#include "tests/models/allocations.hpp"
 
 namespace {
 
@@ -161,6 +162,34 @@ TEST(EncoderDecoder, SavedStatesKeepTheSource) {
   EXPECT_TRUE(std::equal(a.logits().row(0), a.logits().row(0) + 97, b.logits().row(0)));
   hw::StateSet without = model.load_state(model.make_state().save());
   EXPECT_NE(message([&] { model.forward({.ids = tokens, .state = &without}, a); }).find("without one"), std::string::npos);
+}
+
+// What is computed of a source is computed once: steps find it in the state, and allocate nothing.
+TEST(EncoderDecoder, StepsReadTheSourceFromTheState) {
+  const Composed model(composed(), hw::RandomWeights{.seed = 1}, std::make_shared<hw::ThreadPool>(2));
+  const std::vector<std::int32_t> source(300, 5), next{7};
+  std::vector<hw::StateSet> states = [&] {
+    hw::Output encoded;
+    const std::vector<hw::Sequence> both{{.ids = source}, {.ids = std::span(source).first(40)}};
+    return model.encode(both, encoded);
+  }();
+  for (hw::StateSet& s : states) s.reserve(64);
+  const std::size_t bytes = states[0].bytes();
+  const std::vector<hw::Sequence> batch{{.ids = next, .state = &states[0]}, {.ids = next, .state = &states[1]}};
+  int entries = 0;
+  const auto count = [&](const hw::TapPoint& at, hw::View x) {
+    if (at.kind == hw::TapPoint::after_entry) entries += static_cast<int>(x.rows);
+  };
+  const hw::Tap tap(count);
+  hw::Output out;
+  model.forward(batch, out);  // warm-up
+  const long before = allocations::made;
+  for (int i = 0; i < 20; ++i) model.forward(batch, out, {.tap = &tap});
+  EXPECT_EQ(allocations::made, before);
+  EXPECT_EQ(entries, 20 * 2 * 2) << "two blocks of the decoder, a row of each sequence, none of the sources";
+  EXPECT_EQ(states[0].bytes(), bytes);
+  EXPECT_EQ(states[0].size(), 21);
+  EXPECT_EQ(states[0].source_size(), 300);
 }
 
 // Sources of sound: a front between the signal and the encoder, and a bridge between two widths.
