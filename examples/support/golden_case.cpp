@@ -190,13 +190,15 @@ class Checker {
     std::vector<Sequence> batch;
     for (const Case::Row& r : rows) batch.push_back(r.sequence());
     // hidden.0 enters the first layer, hidden.i leaves layer i - 1; the last one is after the final norm, unless last_hidden is another.
+    // For some models the oracle records behind a layer only: hidden.i leaves layer i.
+    const bool behind = case_.model_type == "mamba" || case_.model_type == "mamba2" || case_.model_type == "rwkv";
     std::map<std::string, Matrix> hidden;
     int last = 0;
     while (case_.has(which + "hidden." + std::to_string(last + 1))) ++last;
     const auto look = [&](const hw::TapPoint& at, hw::View x) {
       int number = -1;
-      if (at.kind == hw::TapPoint::after_embedding) number = 0;
-      if (at.kind == hw::TapPoint::after_entry) number = at.entry + 1;
+      if (at.kind == hw::TapPoint::after_embedding && !behind) number = 0;
+      if (at.kind == hw::TapPoint::after_entry) number = at.entry + (behind ? 0 : 1);
       if (number < 0 || number > last) return;
       Matrix& copy = hidden[which + "hidden." + std::to_string(number)];
       for (index_t i = 0; i < x.rows; ++i) copy.insert(copy.end(), x.row(i), x.row(i) + x.cols);

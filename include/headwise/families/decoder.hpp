@@ -22,6 +22,7 @@ struct DecoderDefaults {
   bool rotary = true;
   double rope_theta = 10000.0;
   double rotary_share = 1.0;  // of a head (partial_rotary_factor); a GGUF file says it
+  index_t intermediate_size = 0;
 };
 
 /// A decoder's parts as its configuration sizes them, for a family to change before it puts them together. N: norm, M: feed-forward.
@@ -63,7 +64,8 @@ struct DecoderParts {
     attention.options.output_bias = gguf ? source.find("blk.0.attn_output.bias") != nullptr : bias;
     mlp.hidden_size = d;
     const ConfigKeys width = {"intermediate_size", "n_inner", "ffn_dim", "dff", "ffn_hidden_size"};
-    mlp.intermediate_size = std::same_as<M, GatedMlp> ? c.size(width) : c.size_or(width, 4 * d);
+    const index_t usual = defaults.intermediate_size > 0 ? defaults.intermediate_size : std::same_as<M, GatedMlp> ? 0 : 4 * d;
+    mlp.intermediate_size = usual > 0 ? c.size_or(width, usual) : c.size(width);
     mlp.activation =
         read_activation(c, {"hidden_act", "activation_function", "hidden_activation", "activation", "afn"}, defaults.activation);
     mlp.bias = gguf ? source.find("blk.0.ffn_up.bias") != nullptr : c.get_or("mlp_bias", defaults.mlp_bias);
@@ -113,7 +115,6 @@ extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::Ml
 extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::Mlp>::ParallelBlock>;
 extern template class hw::Stack<hw::families::DecoderParts<hw::LayerNorm, hw::GatedMlp>::ParallelBlock>;
 #endif
-
 #if HEADWISE_DEFINITIONS
 #include "headwise/families/decoder.inl.hpp"
 #endif

@@ -26,9 +26,10 @@ struct Qwen2 {
   /// read_windows with a switch: none unless use_sliding_window.
   template <class Slides>
   static std::vector<index_t> switched_windows(const HfConfig& c, std::size_t layers, const Slides& slides) {
-    auto out = read_windows(c, layers, 4096, slides);
-    if (!c.get_or("use_sliding_window", false)) std::fill(out.begin(), out.end(), 0);
-    return out;
+    if (c.get_or("use_sliding_window", false)) return read_windows(c, layers, 4096, slides);
+    read_layer_types(c, layers, {"sliding_attention", "full_attention"});
+    c.ignore({"sliding_window"});
+    return std::vector<index_t>(layers, 0);
   }
 };
 

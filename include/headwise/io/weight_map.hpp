@@ -30,9 +30,9 @@ class WeightRule {
   WeightRule& interleaved(index_t i, index_t of, index_t block, index_t count = 1);
   /// Undoes the row order in which GGUF keeps q and k of llama: the two halves of each head, interleaved.
   WeightRule& unpermute_rotary(index_t heads);
-  /// Entry number n of the file tensor's first dimension, n being the `capture`-th number of the canonical name (0: the first `*`).
-  /// For experts that the file keeps in one tensor (experts, rows, cols).
-  WeightRule& slice(int capture);
+  /// Entry number n of the file tensor's first dimension, n being the `capture`-th number of the canonical name (0: the first `*`): experts
+  /// that the file keeps in one tensor (experts, rows, cols). With `of`, the n-th of so many equal groups of its rows. Before the others.
+  WeightRule& slice(int capture, index_t of = 0);
   /// Adds a constant: Hugging Face keeps Gemma's norm weights minus 1.
   WeightRule& plus(float value);
   /// Any function of each value; `label` tells it from others.

@@ -81,8 +81,8 @@ HEADWISE_LOAD_TIME WeightRule& WeightRule::unpermute_rotary(index_t heads) {
   operations_.push_back({Operation::Kind::unpermute_rotary, heads, 0, 0, 0, concat("unpermute ", heads), {}});
   return *this;
 }
-HEADWISE_LOAD_TIME WeightRule& WeightRule::slice(int capture) {
-  operations_.push_back({Operation::Kind::slice, capture, 0, 0, 0, "slice", {}});
+HEADWISE_LOAD_TIME WeightRule& WeightRule::slice(int capture, index_t of) {
+  operations_.push_back({Operation::Kind::slice, capture, of, 0, 0, "slice", {}});
   return *this;
 }
 HEADWISE_LOAD_TIME WeightRule& WeightRule::plus(float value) {

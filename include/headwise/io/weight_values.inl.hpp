@@ -46,7 +46,8 @@ struct Weights::Values {
   }
 
   void flatten(index_t dims) {
-    if (static_cast<index_t>(shape.size()) < dims || dims < 1 || dims > 2 || !order.empty() || transposed || pieces.size() != 1)
+    if (static_cast<index_t>(shape.size()) < dims || dims < 1 || dims > 2 || !order.empty() || transposed ||
+        (dims == 1 && pieces.size() != 1))
       fail(label, concat("a tensor of at least ", dims, " dimensions"), shape_string(shape));
     if (dims == 1 && !is_quantised(type)) {
       pieces[0].rows = file_rows = file_rows * file_cols;
@@ -154,10 +155,15 @@ HEADWISE_INLINE Weights::Values Weights::load(const Place& place, const std::str
       const auto capture = static_cast<std::size_t>(slice->a);
       if (capture >= place.captures.size()) fail(label, "a name with as many numbers as its rule slices by", concat(place.captures.size()));
       const index_t i = std::stoll(place.captures[capture]);
-      if (part.shape.size() < 2 || i >= part.shape[0]) fail(label, concat("a tensor with an entry number ", i), shape_string(part.shape));
-      const std::size_t bytes = part.bytes.size() / static_cast<std::size_t>(part.shape[0]);
+      const index_t entries = slice->b > 0 ? slice->b : part.shape.empty() ? 0 : part.shape[0];
+      if (part.shape.size() < 2 || i >= entries || part.shape[0] % entries != 0)
+        fail(label, concat("a tensor with an entry number ", i), shape_string(part.shape));
+      const std::size_t bytes = part.bytes.size() / static_cast<std::size_t>(entries);
       part.bytes = part.bytes.subspan(static_cast<std::size_t>(i) * bytes, bytes);
-      part.shape.erase(part.shape.begin());
+      if (slice->b > 0)
+        part.shape[0] /= entries;
+      else
+        part.shape.erase(part.shape.begin());
       out.key += concat("[", i, "]");
     }
     same_type = same_type && part.type == place.tensors[0]->type;

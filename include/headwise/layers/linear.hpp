@@ -34,7 +34,15 @@ class Linear {
   Linear(index_t in, index_t out, bool bias, const Build& b) : Linear(in, {LinearPart{"", out, bias}}, b) {}
 
   /// Shapes: x (t, in), y (t, out), not aliased. Error: rows of other widths.
-  void forward(ConstView x, View y, const Frame& f) const;
+  void forward(ConstView x, View y, const Frame& f) const {
+    const Linear* const self = this;
+    const index_t begin[] = {0, x.rows};
+    forward_groups({&self, 1}, begin, x, y, f);
+  }
+
+  /// The same for several layers at once: rows [begin[g], begin[g + 1]) of x and y are those of linears[g]. One pass over the matrices that
+  /// have rows, split over the threads by their work; the others are not touched. Error: rows of other widths.
+  static void forward_groups(std::span<const Linear* const> linears, std::span<const index_t> begin, ConstView x, View y, const Frame& f);
 
   index_t in() const noexcept { return in_; }
   index_t out() const noexcept { return out_; }
@@ -45,12 +53,10 @@ class Linear {
     kernels::Activations activations = kernels::Activations::f32;
     std::vector<float> bias;
     index_t column = 0;  // of y
-    index_t panel = 0;   // the first one, counted over all parts
   };
 
   index_t in_ = 0;
   index_t out_ = 0;
-  index_t panels_ = 0;
   std::vector<Part> parts_;
   std::string where_;  // for messages
 };

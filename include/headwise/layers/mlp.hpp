@@ -21,14 +21,21 @@ class Mlp {
     bool bias = false;
   };
   Mlp(const Config& c, const Build& b);
-  void forward(In in, View delta) const;
+  void forward(In in, View delta) const {
+    const Mlp* const self = this;
+    const index_t begin[] = {0, in.x.rows};
+    forward_groups({&self, 1}, begin, in, delta);
+  }
+  /// Several at once (experts): rows [begin[g], begin[g + 1]) are those of mlps[g]. All have the sizes of the first.
+  static void forward_groups(std::span<const Mlp* const> mlps, std::span<const index_t> begin, In in, View delta);
 
  private:
   Activation activation_;
   Linear up_, down_;
 };
 
-/// y = W2 (act(Wg x) * (Wu x))                                                    GLU variants, arXiv:2002.05202
+/// y = W2 (act(g) * (u + up_offset)),  g = min(gate_scale Wg x, limit),  u = clamp(Wu x, -limit, limit)
+///                                                                                              GLU variants, arXiv:2002.05202
 /// Weights: `gate` and `up` (f, d), `down` (d, f), with biases where Config::bias says so.
 /// Shapes: x (t, d) in, y (t, d) out, not aliased.  Cost: 6 t d f flops.
 class GatedMlp {
@@ -40,12 +47,22 @@ class GatedMlp {
     index_t intermediate_size = 0;
     Activation activation = Activation::silu;
     bool bias = false;
+    float gate_scale = 1.0f;
+    float limit = 0.0f;  // 0: none
+    float up_offset = 0.0f;
   };
   GatedMlp(const Config& c, const Build& b);
-  void forward(In in, View delta) const;
+  void forward(In in, View delta) const {
+    const GatedMlp* const self = this;
+    const index_t begin[] = {0, in.x.rows};
+    forward_groups({&self, 1}, begin, in, delta);
+  }
+  /// Several at once (experts): rows [begin[g], begin[g + 1]) are those of mlps[g]. All have the sizes of the first.
+  static void forward_groups(std::span<const GatedMlp* const> mlps, std::span<const index_t> begin, In in, View delta);
 
  private:
   Activation activation_;
+  float gate_scale_, limit_, up_offset_;
   Linear gate_up_, down_;
 };
 

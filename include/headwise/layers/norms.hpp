@@ -23,26 +23,30 @@ struct NoNorm {
 };
 
 /// y = x / sqrt(mean(x^2) + eps) * w                                             RMSNorm, arXiv:1910.07467
-/// Weights: `weight` (d). Families whose file stores w - 1 (Gemma) add 1 in their weight map.
+/// Weights: `weight` (d), unless Config::weight says there is none. Families whose file stores w - 1 (Gemma) add 1 in their weight map.
 class RmsNorm {
  public:
   static constexpr Couples couples = Couples::nothing;
   struct Config {
     index_t size = 0;
     float eps = 1e-6f;
+    bool weight = true;
   };
 
-  RmsNorm(const Config& c, const Build& b) : eps_(c.eps), weight_(b.vector("weight", c.size)), where_(b.path("")) {}
+  RmsNorm(const Config& c, const Build& b)
+      : size_(c.size), eps_(c.eps), weight_(c.weight ? b.vector("weight", c.size) : std::vector<float>()), where_(b.path("")) {}
 
   /// Error: rows of another width than Config::size.
   void forward(ConstView x, View y, const Frame& f) const {
-    detail::check_width(where_, "input", x.cols, static_cast<index_t>(weight_.size()));
+    detail::check_width(where_, "input", x.cols, size_);
     f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
-      f.step.kernels.elementwise.rms_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.data(), eps_, y.row(begin), y.stride);
+      f.step.kernels.elementwise.rms_norm(x.row(begin), x.stride, end - begin, x.cols, weight_.empty() ? nullptr : weight_.data(), eps_,
+                                          y.row(begin), y.stride);
     });
   }
 
  private:
+  index_t size_;
   float eps_;
   std::vector<float> weight_;
   std::string where_;

@@ -22,17 +22,18 @@ concept Mask = requires(const M m, const TokenSet& tokens, index_t row, index_t 
   { M::couples } -> std::convertible_to<Couples>;
 };
 
-/// Entry e is seen from entry i when i - window < e <= i; window 0: no limit.
+/// Entry e is seen from entry i when i - window < e <= i and both lie in the same chunk; window or chunk 0: no limit.
 struct Causal {
   static constexpr Couples couples = Couples::past;
   index_t window = 0;  // sliding_window: the number of entries seen, the row's own included
+  index_t chunk = 0;   // attention_chunk_size
 
   void check(std::string_view where) const {
-    if (window < 0) fail(where, "a window of at least 0 (0: no limit)", std::to_string(window));
+    if (window < 0 || chunk < 0) fail(where, "a window and a chunk of at least 0 (0: no limit)", std::to_string(std::min(window, chunk)));
   }
   EntryRange range(const TokenSet& tokens, index_t row, index_t) const noexcept {
-    const index_t i = tokens.index[static_cast<std::size_t>(row)];
-    return {window > 0 ? std::max<index_t>(0, i - window + 1) : 0, i + 1};
+    const index_t i = tokens.index[static_cast<std::size_t>(row)], first = chunk > 0 ? i / chunk * chunk : 0;
+    return {window > 0 ? std::max(first, i - window + 1) : first, i + 1};
   }
 };
 

@@ -62,6 +62,9 @@ class QkvProjection {
     float clip = 0.0f;                     // clip_qkv: into [-clip, clip]; 0: no limit
     std::optional<RotaryConfig> rotary{};  // absent: no rotation
     bool rotate_values = false;            // v as well
+    // Queries of entry i are multiplied by 1 + temperature_scale ln(1 + floor((i + 1) / temperature_floor)); 0: by nothing.
+    float temperature_scale = 0.0f;
+    index_t temperature_floor = 0;
   };
 
   QkvProjection(const Config& c, const Build& b);

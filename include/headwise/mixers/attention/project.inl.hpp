@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 
 #include "headwise/mixers/attention/project.hpp"
 
@@ -23,6 +24,7 @@ HEADWISE_INLINE void check_heads(const HeadCounts& c, std::string_view where) {
 inline const QkvProjection::Config& checked(const QkvProjection::Config& c, const Build& b) {
   const std::string where = b.path("q");
   check_heads({c.hidden_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim}, where);
+  if (c.temperature_scale != 0 && c.temperature_floor < 1) fail(where, "a temperature_floor above 0", std::to_string(c.temperature_floor));
   if (!(c.clip >= 0)) fail(where, "a clip of at least 0 (0: no limit)", concat(c.clip));
   const auto check_norm = [&](const AnyNormConfig& norm, index_t heads, const char* name) {
     const index_t size = size_of(norm), all = heads * c.head_dim;
@@ -73,6 +75,14 @@ HEADWISE_INLINE void QkvProjection::project(In in, Qkv& o) const {
       for (index_t t = begin; t < end; ++t)
         for (float& v : all[t]) v = std::clamp(v, -config_.clip, config_.clip);
     });
+  if (config_.temperature_scale != 0) {
+    const auto& index = in.frame.tokens().index;
+    for (index_t t = 0; t < o.q.rows; ++t) {
+      const auto chunks = static_cast<float>((index[static_cast<std::size_t>(t)] + 1) / config_.temperature_floor);
+      step.kernels.elementwise.scale(o.q.row(t), o.q.stride, 1 + config_.temperature_scale * std::log1p(chunks), 1, q, o.q.row(t),
+                                     o.q.stride);
+    }
+  }
   if (config_.rotary) {
     const index_t n = config_.rotary->dims / 2;
     const View angles = in.frame.at(angles_);

@@ -1,0 +1,50 @@
+#pragma once
+// gpt-oss: a sink in every softmax, windows in every other layer, experts with a clamped SwiGLU and biases.    arXiv:2508.10925
+
+#include "headwise/families/moe_common.hpp"
+
+namespace hw::families {
+
+struct GptOss {
+  static constexpr std::string_view kModelTypes[] = {"gpt_oss"};
+  using Parts = MoeParts<>;
+  using Model = Parts::Model;
+
+  static Model::Config config(const HfConfig& c, const WeightSource& source) {
+    Parts p(c, source, {.norm_eps = 1e-5, .head_dim = 64, .bias = c.get_or("attention_bias", true), .rope_theta = 150000.0});
+    p.attention.options.sinks = true;
+    c.only("swiglu_alpha", 1.702);
+    p.mlp.bias = p.moe.router.bias = true;
+    p.widen(p.mlp.intermediate_size);
+    for (GatedMlp::Config& expert : p.moe.experts.experts) {
+      expert.activation = Activation::gelu_quick;  // x sigmoid(1.702 x), whatever hidden_act says
+      expert.limit = static_cast<float>(c.positive_or("swiglu_limit", 7.0));
+      expert.up_offset = 1.0f;
+    }
+    const auto windows = read_windows(c, p.layers, 128, [](std::size_t i) { return i % 2 == 0; });
+    return p.stack<Model>([&](std::size_t i) {
+      p.attention.mask.window = windows[i];
+      return p.layer(true);
+    });
+  }
+
+  static WeightMap weights(const HfConfig& c, const WeightSource& source) {
+    WeightMap map = decoder_names(c, source);
+    name_experts(map, {.router = "router"});
+    const std::string experts = "model.layers.*.mlp.experts.";
+    for (const auto& [part, i] : {std::pair("gate", 0), {"up", 1}}) {
+      const std::string ours = concat("layers.*.mlp.experts.*.", part);
+      map.rename(ours + ".weight", experts + "gate_up_proj").slice(1).transpose().interleaved(i, 2, 1);
+      map.rename(ours + ".bias", experts + "gate_up_proj_bias").slice(1).interleaved(i, 2, 1);
+    }
+    map.rename("layers.*.mlp.experts.*.down.weight", experts + "down_proj").slice(1).transpose();
+    map.rename("layers.*.mlp.experts.*.down.bias", experts + "down_proj_bias").slice(1);
+    return map;
+  }
+};
+
+}  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(GptOss)
+}

@@ -1,0 +1,34 @@
+#pragma once
+// Mamba-2: a structured state space in every layer, no MLP.                                                    arXiv:2405.21060
+
+#include "headwise/families/mamba.hpp"
+#include "headwise/families/recurrent_common.hpp"
+
+namespace hw::families {
+
+struct Mamba2 {
+  static constexpr std::string_view kModelTypes[] = {"mamba2"};
+  using Block = hw::Block<PreNorm<RmsNorm, Ssd>>;
+  using Model = Decoder<Block>;
+
+  static Model::Config config(const HfConfig& c, const WeightSource& source) {
+    const index_t d = c.size("hidden_size"), vocab = c.size("vocab_size");
+    const RmsNorm::Config norm{d, static_cast<float>(c.positive_or("layer_norm_epsilon", 1e-5))};
+    const Ssd::Config ssm = read_ssd(c, norm.eps);
+    c.only("hidden_act", "silu");
+    Model::Config m;
+    m.embedding = {.vocab_size = vocab, .hidden_size = d};
+    m.blocks.assign(read_layers(c, {"num_hidden_layers", "n_layer"}, source), Block::Config{{{.pre = norm}, ssm}});
+    m.norm = norm;
+    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
+    return m;
+  }
+
+  static WeightMap weights(const HfConfig& c, const WeightSource&) { return Mamba::names(c); }
+};
+
+}  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(Mamba2)
+}

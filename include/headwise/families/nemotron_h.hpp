@@ -1,0 +1,97 @@
+#pragma once
+// Nemotron-H: one mixer, MLP or bank of experts a layer.                                                       arXiv:2504.03624
+
+#include "headwise/families/moe_common.hpp"
+#include "headwise/families/recurrent_common.hpp"
+
+namespace hw::families {
+
+struct NemotronH {
+  static constexpr std::string_view kModelTypes[] = {"nemotron_h"};
+  using Experts = Moe<TopKRouter, Mlp>;
+  template <class S>
+  using Layer = Block<PreNorm<RmsNorm, S>>;
+  using Model = Decoder<Layer<Ssd>, Layer<Attention<>>, Layer<Mlp>, Layer<Experts>>;
+
+  static Model::Config config(const HfConfig& c, const WeightSource& source) {
+    const auto types = c.get<std::vector<std::string>>("layers_block_type");
+    if (types.empty() || types.size() > source.tensors().size()) c.fail(concat("layers_block_type: expected layers, found ", types.size()));
+    const index_t d = c.size("hidden_size"), vocab = c.size("vocab_size"), heads = c.size("num_attention_heads"),
+                  head_dim = c.size_or("head_dim", d / heads);
+    const RmsNorm::Config norm{d, static_cast<float>(c.positive_or("layer_norm_epsilon", 1e-5))};
+    Attention<>::Config attention{
+        .project = {d, heads, c.size_or("num_key_value_heads", heads), head_dim, c.get_or("attention_bias", false)}};
+    attention.options.output_bias = attention.project.bias;
+    attention.mask.window = c.size_or("sliding_window", 0, 0);
+    Ssd::Config ssm = read_ssd(c, norm.eps);
+    const Mlp::Config mlp{d, c.size("intermediate_size"), read_activation(c, "mlp_hidden_act", "relu2"), c.get_or("mlp_bias", false)};
+    c.only("mamba_hidden_act", "silu");
+    c.ignore({"hidden_dropout", "moe_shared_expert_overlap", "mtp_layers_block_type", "num_nextn_predict_layers"});
+    Model::Config m = assemble(types, norm, vocab, ssm, attention, mlp, read(c, mlp));
+    m.max_positions = c.size_or("max_position_embeddings", 0);
+    return m;
+  }
+
+  static Experts::Config read(const HfConfig& c, Mlp::Config mlp) {
+    Experts::Config moe;
+    moe.router = {.hidden_size = mlp.hidden_size, .num_experts = MoeParts<>::read_experts(c), .top_k = c.size("num_experts_per_tok")};
+    read_grouped_router(c, moe.router);
+    moe.latent = c.size_or("moe_latent_size", 0, 0);
+    Mlp::Config shared = mlp;
+    shared.intermediate_size = c.size("moe_shared_expert_intermediate_size") * c.size_or("n_shared_experts", 1, 0);
+    if (shared.intermediate_size > 0) moe.shared = shared;
+    mlp.intermediate_size = c.size("moe_intermediate_size");
+    if (moe.latent > 0) mlp.hidden_size = moe.latent;
+    moe.experts.experts.assign(static_cast<std::size_t>(moe.router.num_experts), mlp);
+    return moe;
+  }
+
+  static Model::Config assemble(const std::vector<std::string>& types, const RmsNorm::Config& norm, index_t vocab, const Ssd::Config& ssm,
+                                const Attention<>::Config& attention, const Mlp::Config& mlp, const Experts::Config& moe) {
+    Model::Config m;
+    m.embedding = {.vocab_size = vocab, .hidden_size = norm.size};
+    for (const std::string& type : types) {
+      const Add<RmsNorm>::Config join{.pre = norm};
+      if (type == "linear_attention" || type == "mamba")
+        m.blocks.emplace_back(Layer<Ssd>::Config{{join, ssm}});
+      else if (type == "full_attention" || type == "attention")
+        m.blocks.emplace_back(Layer<Attention<>>::Config{{join, attention}});
+      else if (type == "mlp")
+        m.blocks.emplace_back(Layer<Mlp>::Config{{join, mlp}});
+      else if (type == "moe")
+        m.blocks.emplace_back(Layer<Experts>::Config{{join, moe}});
+      else
+        fail("layers_block_type", "linear_attention, full_attention, mlp or moe", quoted(type));
+    }
+    m.norm = norm;
+    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
+    return m;
+  }
+
+  static WeightMap weights(const HfConfig& c, const WeightSource&) {
+    WeightMap map;
+    const std::string file = "backbone.layers.*.mixer";
+    map.rename("embedding", "backbone.embeddings");
+    map.rename("norm", "backbone.norm_f");
+    for (const char* part : {"ssm", "attention", "mlp"}) map.rename(concat("layers.*.", part, ".norm"), "backbone.layers.*.norm");
+    name_ssm(map, "layers.*.ssm", file);
+    for (const char* x : {"q", "k", "v", "o"}) map.rename(concat("layers.*.attention.", x), concat(file, ".", x, "_proj"));
+    for (const char* x : {"up", "down"}) {
+      map.rename(concat("layers.*.mlp.", x), concat(file, ".", x, "_proj"));
+      map.rename(concat("layers.*.mlp.experts.*.", x), concat(file, ".experts.*.", x, "_proj"));
+      map.rename(concat("layers.*.mlp.shared.", x), concat(file, ".shared_experts.", x, "_proj"));
+    }
+    map.rename("layers.*.mlp.router", file + ".gate");
+    map.rename("layers.*.mlp.router.choice_bias", file + ".gate.e_score_correction_bias");
+    map.rename("layers.*.mlp.latent_down", file + ".fc1_latent_proj");
+    map.rename("layers.*.mlp.latent_up", file + ".fc2_latent_proj");
+    name_head(map, c, "backbone.embeddings", "lm_head", false);
+    return map;
+  }
+};
+
+}  // namespace hw::families
+
+namespace hw {
+HEADWISE_STOCK_FAMILY(NemotronH)
+}

@@ -1,0 +1,105 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "headwise/kernels/scan.hpp"
+#include "headwise/mixers/linear_attention/gated_delta_net.hpp"
+
+namespace hw {
+namespace detail {
+
+inline const GatedDeltaNet::Config& checked(const GatedDeltaNet::Config& c, const Build& b) {
+  constexpr index_t kMost = index_t{1} << 24;
+  for (const auto& [size, name] : {std::pair(c.hidden_size, "hidden_size"),
+                                   {c.key_heads, "key_heads"},
+                                   {c.value_heads, "value_heads"},
+                                   {c.key_dim, "key_dim"},
+                                   {c.value_dim, "value_dim"}})
+    if (size < 1 || size > kMost) fail(b.path("q"), concat("a positive ", name), std::to_string(size));
+  checked_mul(checked_mul(c.value_heads, c.value_dim, b.path("v")), c.key_dim, b.path("v"));
+  if (c.value_heads % c.key_heads != 0)
+    fail(b.path("q"), concat("key heads that divide the ", c.value_heads, " value heads"), std::to_string(c.key_heads));
+  return c;
+}
+
+}  // namespace detail
+
+HEADWISE_LOAD_TIME GatedDeltaNet::GatedDeltaNet(const Config& c, const Build& b)
+    : config_(detail::checked(c, b)),
+      in_(c.hidden_size, {{"q", keys()}, {"k", keys()}, {"v", values()}, {"z", values()}, {"b", c.value_heads}, {"a", c.value_heads}}, b),
+      conv_({2 * keys() + values(), c.kernel_size, false, Activation::silu}, b.scope("conv")),
+      rate_(b.vector("a_log", c.value_heads)),
+      step_bias_(b.vector("dt_bias", c.value_heads)),
+      norm_(b.vector("head_norm.weight", c.value_dim)),
+      out_(values(), c.hidden_size, false, b.scope("o")) {
+  for (float& a : rate_) a = -std::exp(a);
+}
+
+HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<State>& states) const {
+  const Frame& f = in.frame;
+  const Step& step = f.step;
+  Arena& arena = step.arena;
+  const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
+  const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
+  const index_t t = in.x.rows, h = config_.value_heads, n = config_.key_dim, p = config_.value_dim, share = h / config_.key_heads;
+
+  const View all = arena.take_view(t, in_.out()), qkv = arena.take_view(t, 2 * keys() + values()), y = arena.take_view(t, values());
+  in_.forward(in.x, all, f);
+  conv_.forward(all.col_range(0, qkv.cols), qkv, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  const View q = qkv.col_range(0, keys()), k = qkv.col_range(keys(), 2 * keys()), v = qkv.col_range(2 * keys(), qkv.cols);
+  const View z = all.col_range(qkv.cols, qkv.cols + values()), b = all.col_range(z.cols + qkv.cols, z.cols + qkv.cols + h),
+             a = all.col_range(all.cols - h, all.cols);
+
+  const float size = static_cast<float>(n), eps = 1e-6f / size;  // |x|^2 + 1e-6, as a mean
+  step.parallel_rows(t, 8 * keys() + 64 * h, [&](index_t first, index_t last) {
+    for (index_t r = first; r < last; ++r) {
+      for (index_t j = 0; j < config_.key_heads; ++j)
+        for (const auto& [x, scale] : {std::pair(q.row(r) + j * n, 1 / size), {k.row(r) + j * n, 1 / std::sqrt(size)}}) {
+          elementwise.rms_norm(x, n, 1, n, nullptr, eps, x, n);
+          elementwise.scale(x, n, scale, 1, n, x, n);
+        }
+      elementwise.activate(Activation::sigmoid, b.row(r), h, 1, h, b.row(r), h);
+      if (config_.negative_eigenvalues) elementwise.scale(b.row(r), h, 2.0f, 1, h, b.row(r), h);
+      elementwise.add(a.row(r), step_bias_.data(), a.row(r), h);
+      elementwise.activate(Activation::softplus, a.row(r), h, 1, h, a.row(r), h);
+      for (index_t j = 0; j < h; ++j) a(r, j) = std::exp(a(r, j) * rate_[static_cast<std::size_t>(j)]);
+    }
+  });
+
+  const auto matrices = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
+    const RowRange rows = f.tokens().sequences[s];
+    const auto move = advance(matrices, s, rows.size(), h * n * p, arena);
+    step.parallel_rows(h, 8 * rows.size() * n * p, [&](index_t first, index_t last) {
+      for (index_t j = first; j < last; ++j)
+        kernels.scan({.tokens = rows.size(),
+                      .keys = n,
+                      .values = p,
+                      .q = q.row(rows.begin) + j / share * n,
+                      .k = k.row(rows.begin) + j / share * n,
+                      .v = v.row(rows.begin) + j * p,
+                      .q_stride = q.stride,
+                      .k_stride = k.stride,
+                      .v_stride = v.stride,
+                      .kind = kernels::Decay::token,
+                      .decay = a.row(rows.begin) + j,
+                      .decay_stride = a.stride,
+                      .beta = b.row(rows.begin) + j,
+                      .beta_stride = b.stride,
+                      .from = move.from + j * n * p,
+                      .to = move.to + j * n * p,
+                      .state_stride = p,
+                      .out = y.row(rows.begin) + j * p,
+                      .out_stride = y.stride});
+    });
+  }
+  step.parallel_rows(t, 16 * values(), [&](index_t first, index_t last) {
+    for (index_t r = first; r < last; ++r) {
+      elementwise.rms_norm(y.row(r), p, h, p, norm_.data(), config_.norm_eps, y.row(r), p);
+      elementwise.gate(config_.gate, z.row(r), z.stride, y.row(r), y.stride, 1, values(), y.row(r), y.stride);
+    }
+  });
+  out_.forward(y, delta, f);
+}
+
+}  // namespace hw

@@ -1,0 +1,107 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "headwise/kernels/scan.hpp"
+#include "headwise/mixers/ssm/selective_ssm.hpp"
+
+namespace hw {
+namespace detail {
+
+inline const SelectiveSsm::Config& checked(const SelectiveSsm::Config& c, const Build& b) {
+  constexpr index_t kMost = index_t{1} << 24;
+  for (const auto& [size, name] :
+       {std::pair(c.hidden_size, "hidden_size"), {c.inner_size, "inner_size"}, {c.state_size, "state_size"}, {c.dt_rank, "dt_rank"}})
+    if (size < 1 || size > kMost) fail(b.path("in"), concat("a positive ", name), std::to_string(size));
+  return c;
+}
+
+}  // namespace detail
+
+HEADWISE_LOAD_TIME SelectiveSsm::SelectiveSsm(const Config& c, const Build& b)
+    : config_(detail::checked(c, b)),
+      in_(c.hidden_size, 2 * c.inner_size, c.bias, b.scope("in")),
+      conv_({c.inner_size, c.kernel_size, c.conv_bias, Activation::silu}, b.scope("conv")),
+      x_(c.inner_size, c.dt_rank + 2 * c.state_size, false, b.scope("x")),
+      dt_(c.dt_rank, c.inner_size, true, b.scope("dt")),
+      rates_(static_cast<std::size_t>(c.state_size * c.inner_size)),
+      skip_(b.vector("d_skip", c.inner_size)),
+      out_(c.inner_size, c.hidden_size, c.bias, b.scope("out")) {
+  const MatrixSource a = b.matrix("a_log", c.inner_size, c.state_size);
+  std::vector<float> row(static_cast<std::size_t>(c.state_size));
+  for (index_t i = 0; i < c.inner_size; ++i) {
+    a.read_row(i, row.data());
+    for (index_t n = 0; n < c.state_size; ++n)
+      rates_[static_cast<std::size_t>(n * c.inner_size + i)] = -std::exp(row[static_cast<std::size_t>(n)]);
+  }
+  if (c.inner_norms) {
+    dt_norm_.emplace(RmsNorm::Config{c.dt_rank, c.norm_eps}, b.scope("dt_norm"));
+    b_norm_.emplace(RmsNorm::Config{c.state_size, c.norm_eps}, b.scope("b_norm"));
+    c_norm_.emplace(RmsNorm::Config{c.state_size, c.norm_eps}, b.scope("c_norm"));
+  }
+}
+
+HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State>& states) const {
+  const Frame& f = in.frame;
+  const Step& step = f.step;
+  Arena& arena = step.arena;
+  const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
+  const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
+  const index_t t = in.x.rows, inner = config_.inner_size, n = config_.state_size, rank = config_.dt_rank;
+
+  const View all = arena.take_view(t, 2 * inner), x = arena.take_view(t, inner), parts = arena.take_view(t, rank + 2 * n);
+  const View u = all.col_range(0, inner), z = all.col_range(inner, 2 * inner), d = arena.take_view(t, inner);
+  const View r = parts.col_range(0, rank), keys = parts.col_range(rank, rank + n), queries = parts.col_range(rank + n, rank + 2 * n);
+  in_.forward(in.x, all, f);
+  conv_.forward(u, x, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  x_.forward(x, parts, f);
+  if (config_.inner_norms) {
+    dt_norm_->forward(r, r, f);
+    b_norm_->forward(keys, keys, f);
+    c_norm_->forward(queries, queries, f);
+  }
+  dt_.forward(r, d, f);
+  const View values = u;  // not needed any more
+  step.parallel_rows(t, 24 * inner, [&](index_t first, index_t last) {
+    elementwise.activate(Activation::softplus, d.row(first), d.stride, last - first, inner, d.row(first), d.stride);
+    for (index_t i = first; i < last; ++i)
+      for (index_t c = 0; c < inner; ++c) values(i, c) = d(i, c) * x(i, c);
+  });
+
+  const View y = arena.take_view(t, inner);
+  const auto matrices = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
+    const RowRange rows = f.tokens().sequences[s];
+    const auto move = advance(matrices, s, rows.size(), n * inner, arena);
+    constexpr index_t kColumns = 16;  // what a task takes at least
+    step.parallel_rows((inner + kColumns - 1) / kColumns, 16 * rows.size() * n * kColumns, [&](index_t first, index_t last) {
+      const index_t from = first * kColumns, to = std::min(last * kColumns, inner);
+      kernels.scan({.tokens = rows.size(),
+                    .keys = n,
+                    .values = to - from,
+                    .q = queries.row(rows.begin),
+                    .k = keys.row(rows.begin),
+                    .v = values.row(rows.begin) + from,
+                    .q_stride = queries.stride,
+                    .k_stride = keys.stride,
+                    .v_stride = values.stride,
+                    .kind = kernels::Decay::cell,
+                    .decay = d.row(rows.begin) + from,
+                    .decay_stride = d.stride,
+                    .rates = rates_.data() + from,
+                    .from = move.from + from,
+                    .to = move.to + from,
+                    .state_stride = inner,
+                    .out = y.row(rows.begin) + from,
+                    .out_stride = y.stride});
+    });
+  }
+  step.parallel_rows(t, 16 * inner, [&](index_t first, index_t last) {
+    for (index_t i = first; i < last; ++i)
+      for (index_t c = 0; c < inner; ++c) y(i, c) += skip_[static_cast<std::size_t>(c)] * x(i, c);
+    elementwise.gate(Activation::silu, z.row(first), z.stride, y.row(first), y.stride, last - first, inner, y.row(first), y.stride);
+  });
+  out_.forward(y, delta, f);
+}
+
+}  // namespace hw

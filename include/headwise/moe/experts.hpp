@@ -1,0 +1,89 @@
+#pragma once
+// A bank of experts: applies a plan.
+
+#include <concepts>
+#include <string_view>
+#include <vector>
+
+#include "headwise/flow/build.hpp"
+#include "headwise/flow/concepts.hpp"
+
+namespace hw {
+
+namespace detail {
+/// Where each item of a plan goes when the items of an expert lie side by side, in the order of the rows.
+struct Dispatch {
+  std::span<index_t> begin;  // of each expert's rows
+  std::span<index_t> place;  // of each item
+};
+/// Items of `experts` and above have no place (-1). Error: a plan of other rows than x.
+Dispatch dispatch(const Plan& plan, index_t rows, index_t experts, Arena& arena);
+/// out[place] = w_in x
+void gather(const Plan& plan, const Dispatch& to, ConstView x, View out, const Step& step);
+/// y[row] = sum_i w_out (item i's row, or x itself for the items [experts, experts + identities), or nothing), in the order of the plan.
+void combine(const Plan& plan, const Dispatch& from, ConstView out, ConstView x, index_t experts, index_t identities, View y,
+             const Step& step);
+}  // namespace detail
+
+/// y[r] = sum over the items e of row r of w_out expert_e(w_in x[r])
+///
+/// The rows of an expert are gathered, so that it runs once for all of them; experts without rows are not touched. After the experts come
+/// items without weights: `identities` that give their input back (zero-computation experts, arXiv:2410.07348), then any that give nothing
+/// (null experts, arXiv:2406.13233). Items are added in the plan's order: a row's bits do not depend on the others.
+/// Weights: expert i's in scope `<i>`. E: a sublayer without a state; with `forward_groups`, as GatedMlp has, all run in one pass.
+template <class E>
+class Experts {
+  static_assert(Sublayer<E> && is_stateless_v<state_of<E>>, "Experts<Expert>: Expert must have forward(In, View delta) const and no State");
+
+ public:
+  static constexpr Couples couples = couples_of<E>;
+  struct Config {
+    std::vector<typename E::Config> experts{};  // their sizes may differ (arXiv:2210.07535)
+    index_t identities = 0;
+    bool one_pass = true;  // all experts have the sizes of the first
+  };
+
+  Experts(const Config& c, const Build& b) : identities_(c.identities), one_pass_(c.one_pass) {
+    experts_.reserve(c.experts.size());
+    for (std::size_t i = 0; i < c.experts.size(); ++i) experts_.emplace_back(c.experts[i], b.scope(std::to_string(i)));
+  }
+
+  void apply(In in, const Plan& plan, View y) const {
+    const Step& step = in.frame.step;
+    const ArenaScope scope(step.arena);
+    const auto n = static_cast<index_t>(experts_.size());
+    const detail::Dispatch d = detail::dispatch(plan, in.x.rows, n, step.arena);
+    const View x = step.arena.take_view(d.begin.back(), in.x.cols), out = step.arena.take_view(d.begin.back(), y.cols);
+    detail::gather(plan, d, in.x, x, step);
+    run({x, in.frame}, d.begin, out);
+    detail::combine(plan, d, out, in.x, n, identities_, y, step);
+  }
+
+  index_t size() const noexcept { return static_cast<index_t>(experts_.size()); }
+
+ private:
+  void run(In in, std::span<const index_t> begin, View out) const {
+    if constexpr (requires(std::span<const E* const> all) { E::forward_groups(all, begin, in, out); }) {
+      if (one_pass_ && !experts_.empty()) {
+        const auto all = in.frame.step.arena.take<const E*>(size());
+        for (std::size_t i = 0; i < experts_.size(); ++i) all[i] = &experts_[i];
+        return E::forward_groups(all, begin, in, out);
+      }
+    }
+    for (std::size_t i = 0; i < experts_.size(); ++i) {
+      const ArenaScope scope(in.frame.step.arena);
+      if (begin[i] < begin[i + 1])
+        experts_[i].forward({in.x.row_range(begin[i], begin[i + 1]), in.frame}, out.row_range(begin[i], begin[i + 1]));
+    }
+  }
+
+  index_t identities_;
+  bool one_pass_;
+  std::vector<E> experts_;
+};
+
+}  // namespace hw
+
+#if HEADWISE_DEFINITIONS
+#include "headwise/moe/experts.inl.hpp"
+#endif

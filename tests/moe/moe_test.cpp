@@ -1,0 +1,156 @@
+// Routers and experts against plain loops, through a model that a user would compose.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "headwise/headwise.hpp"
+#include "headwise/moe/moe.hpp"
+
+namespace {
+
+using hw::index_t;
+
+constexpr index_t kWidth = 32;
+
+// An expert that a user wrote: y = factor x.
+struct Times {
+  static constexpr hw::Couples couples = hw::Couples::nothing;
+  static constexpr std::string_view kName = "times";
+  struct Config {
+    float factor = 1;
+  };
+  Times(const Config& c, const hw::Build&) : factor(c.factor) {}
+  void forward(hw::In in, hw::View delta) const {
+    for (index_t r = 0; r < delta.rows; ++r)
+      for (index_t i = 0; i < delta.cols; ++i) delta(r, i) = factor * in.x(r, i);
+  }
+  float factor;
+};
+
+// A router that a user wrote: row r goes to the items and weights of a table, by its number.
+struct Fixed {
+  struct Config {
+    index_t hidden_size = 0, num_experts = 0;
+    std::vector<std::vector<std::pair<int, float>>> table{};
+    bool before = false;  // the weights multiply the input
+  };
+  Fixed(const Config& c, const hw::Build&) : config(c) {}
+  hw::Plan route(hw::In in) const {
+    hw::Arena& arena = in.frame.step.arena;
+    const index_t rows = in.x.rows;
+    index_t items = 0;
+    for (index_t r = 0; r < rows; ++r) items += static_cast<index_t>(row(r).size());
+    const auto begin = arena.take<int>(rows + 1), item = arena.take<int>(items);
+    const auto weight = arena.take<float>(items);
+    int at = 0;
+    for (index_t r = 0; r < rows; ++r) {
+      begin[static_cast<std::size_t>(r)] = at;
+      for (const auto& [e, w] : row(r)) {
+        item[static_cast<std::size_t>(at)] = e;
+        weight[static_cast<std::size_t>(at++)] = w;
+      }
+    }
+    begin.back() = at;
+    if (config.before) return {begin, item, weight, {}};
+    return {begin, item, {}, weight};
+  }
+  index_t experts() const { return config.num_experts; }
+  const std::vector<std::pair<int, float>>& row(index_t r) const { return config.table[static_cast<std::size_t>(r) % config.table.size()]; }
+  Config config;
+};
+
+// Runs one part on rows of its own.
+template <class Part>
+std::vector<float> run(const typename Part::Config& config, const std::vector<float>& x, int threads = 1) {
+  hw::ThreadPool pool(threads);
+  const hw::Build build(hw::RandomWeights{.seed = 3}, hw::kernels::table(), pool);
+  const Part part(config, build);
+  hw::Arena arena;
+  hw::Step step{pool, hw::kernels::table(), arena};
+  const auto rows = static_cast<index_t>(x.size()) / kWidth;
+  hw::TokenSet tokens;
+  const std::vector<index_t> index(static_cast<std::size_t>(rows));
+  tokens.index = index;
+  const hw::Frame frame(step, tokens, {});
+  std::vector<float> out(x.size());
+  part.forward({hw::ConstView(x.data(), rows, kWidth), frame}, hw::View(out.data(), rows, kWidth));
+  return out;
+}
+
+std::vector<float> rows_of(index_t n) {
+  std::vector<float> x(static_cast<std::size_t>(n * kWidth));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(0.37f * static_cast<float>(i) + 0.01f * static_cast<float>(i % 13));
+  return x;
+}
+
+std::string message(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const hw::Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Moe, SumsItsExpertsWithIdentitiesAndNulls) {
+  using Part = hw::Moe<Fixed, Times>;
+  // Experts 0 and 1, then an identity (2), then one that gives nothing (3); a row without items.
+  const Part::Config c{.router = {kWidth, 4, {{{0, 0.5f}, {1, 2.0f}}, {{2, 3.0f}}, {{3, 1.0f}, {1, 1.0f}}, {}}, false},
+                       .experts = {.experts = {{10.0f}, {100.0f}}, .identities = 1}};
+  const auto x = rows_of(9);
+  const auto y = run<Part>(c, x);
+  const float factor[] = {205, 3, 100, 0};
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_FLOAT_EQ(y[i], factor[i / kWidth % 4] * x[i]) << i;
+  auto before = c;
+  before.router.before = true;
+  ASSERT_EQ(run<Part>(before, x).size(), y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(run<Part>(before, x)[i], y[i], 1e-4f * std::fabs(y[i]));
+}
+
+TEST(Moe, GatedExpertsInOnePassAreThoseOneByOne) {
+  using Part = hw::Moe<Fixed, hw::GatedMlp>;
+  Part::Config c{.router = {kWidth, 3, {{{0, 0.5f}, {2, 0.25f}}, {{1, 1.0f}}, {{0, 0.1f}, {1, 0.7f}, {2, 0.2f}}}, false}};
+  c.experts.experts.assign(3, hw::GatedMlp::Config{kWidth, 48});
+  c.shared = hw::GatedMlp::Config{kWidth, 16};
+  c.shared_gate = true;
+  const auto x = rows_of(17);
+  const auto together = run<Part>(c, x);
+  EXPECT_EQ(run<Part>(c, x, 2), together);
+  c.experts.one_pass = false;
+  EXPECT_EQ(run<Part>(c, x), together);
+  // A row's bits are those that it has alone.
+  for (index_t r = 0; r < 17; r += 3) {
+    const std::vector<float> one(x.begin() + r * kWidth, x.begin() + (r + 1) * kWidth);
+    const auto alone = run<Part>(c, one);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + r * kWidth)) << r;  // rows 0, 3, 6... have the first plan
+  }
+  c.experts.experts[1].intermediate_size = 80;  // unequal widths
+  EXPECT_EQ(run<Part>(c, x).size(), x.size());
+}
+
+TEST(Moe, BadRoutersAreRefused) {
+  using Part = hw::Moe<hw::TopKRouter>;
+  const auto with = [](auto change) {
+    Part::Config c{.router = {.hidden_size = kWidth, .num_experts = 8, .top_k = 2}};
+    c.experts.experts.assign(8, hw::GatedMlp::Config{kWidth, 32});
+    change(c);
+    return message([&] { run<Part>(c, rows_of(3)); });
+  };
+  const auto expect = [](const std::string& found, const char* part) { EXPECT_NE(found.find(part), std::string::npos) << found; };
+  EXPECT_EQ(with([](auto&) {}), "no error");
+  expect(with([](auto& c) { c.router.top_k = 9; }), "1 to 8 experts for each token, found 9");
+  expect(with([](auto& c) { c.router.top_k = 0; }), "found 0");
+  expect(with([](auto& c) { c.router.groups = 3; }), "divides 8 experts");
+  expect(with([](auto& c) { c.router.groups = 4, c.router.top_groups = 5; }), "1 to 4 groups");
+  expect(with([](auto& c) { c.router.groups = 8, c.router.top_groups = 1; }), "at least 2 experts");
+  expect(with([](auto& c) { c.router.num_experts = 7; }), "a router over 8 experts");
+  auto bad = rows_of(3);
+  bad[kWidth + 1] = std::nanf("");
+  Part::Config c{.router = {.hidden_size = kWidth, .num_experts = 8, .top_k = 2}};
+  c.experts.experts.assign(8, hw::GatedMlp::Config{kWidth, 32});
+  expect(message([&] { run<Part>(c, bad); }), "for row 1");
+}
+
+}  // namespace
