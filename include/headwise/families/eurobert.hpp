@@ -18,8 +18,9 @@ struct EuroBert {
     m.embedding = llama.embedding;
     for (const auto& block : llama.blocks) {
       const auto& [attention, mlp] = std::get<0>(block);
-      m.blocks.push_back(
-          Block::Config{{attention.join, {.project = attention.sublayer.project, .mask = {}, .options = attention.sublayer.options}}, mlp});
+      const Attention<Full>::Config full{.project = attention.sublayer.project, .mask = {}, .options = attention.sublayer.options};
+      const Block::Config own{{attention.join, full}, mlp};  // by name: g++ 12 takes the temporary for uninitialised
+      m.blocks.push_back(own);
     }
     m.norm = llama.norm;
     m.max_positions = llama.max_positions;
