@@ -27,8 +27,10 @@ struct Qwen2 {
   template <class Slides>
   static std::vector<index_t> switched_windows(const HfConfig& c, std::size_t layers, const Slides& slides) {
     if (c.get_or("use_sliding_window", false)) return read_windows(c, layers, 4096, slides);
-    read_layer_types(c, layers, {"sliding_attention", "full_attention"});
-    c.ignore({"sliding_window"});
+    const auto types = read_layer_types(c, layers, {"sliding_attention", "full_attention"});
+    const index_t window = c.size_or("sliding_window", 0, 0);  // some files say 0 for none
+    if (window == 0 && std::find(types.begin(), types.end(), "sliding_attention") != types.end())
+      c.fail("layer_types: a sliding_attention needs a sliding_window, found none");
     return std::vector<index_t>(layers, 0);
   }
 };

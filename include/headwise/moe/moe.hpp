@@ -30,7 +30,7 @@ class Moe {
   };
 
   /// Error: a router that chooses from fewer experts than there are.
-  Moe(const Config& c, const Build& b) : router_(c.router, b.scope("router")), experts_(c.experts, b.scope("experts")) {
+  Moe(const Config& c, const Build& b) : experts_(c.experts, b.scope("experts")), router_(c.router, b.scope("router")) {
     if (experts_.size() + c.experts.identities > router_.experts())
       fail(b.path("router"), concat("a router over ", experts_.size() + c.experts.identities, " experts"),
            std::to_string(router_.experts()));
@@ -75,8 +75,8 @@ class Moe {
   const R& router() const noexcept { return router_; }
 
  private:
+  Experts<E> experts_;  // first, so that a count that the file has not names a missing expert
   R router_;
-  Experts<E> experts_;
   std::optional<E> shared_;
   Linear shared_gate_, latent_down_, latent_up_;
   std::vector<float> bias_;
