@@ -29,6 +29,16 @@ struct Times {
   float factor;
 };
 
+// GatedMlp as an expert that knows nothing of groups.
+struct OneByOne {
+  static constexpr hw::Couples couples = hw::Couples::nothing;
+  static constexpr std::string_view kName = "mlp";
+  using Config = hw::GatedMlp::Config;
+  OneByOne(const Config& c, const hw::Build& b) : mlp(c, b) {}
+  void forward(hw::In in, hw::View delta) const { mlp.forward(in, delta); }
+  hw::GatedMlp mlp;
+};
+
 // A router that a user wrote: row r goes to the items and weights of a table, by its number.
 struct Fixed {
   struct Config {
@@ -109,25 +119,46 @@ TEST(Moe, SumsItsExpertsWithIdentitiesAndNulls) {
   for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(run<Part>(before, x)[i], y[i], 1e-4f * std::fabs(y[i]));
 }
 
-TEST(Moe, GatedExpertsInOnePassAreThoseOneByOne) {
+TEST(Moe, ExpertsInOnePassAreThoseOneByOne) {
   using Part = hw::Moe<Fixed, hw::GatedMlp>;
   Part::Config c{.router = {kWidth, 3, {{{0, 0.5f}, {2, 0.25f}}, {{1, 1.0f}}, {{0, 0.1f}, {1, 0.7f}, {2, 0.2f}}}, false}};
   c.experts.experts.assign(3, hw::GatedMlp::Config{kWidth, 48});
   c.shared = hw::GatedMlp::Config{kWidth, 16};
   c.shared_gate = true;
   const auto x = rows_of(17);
+  const auto one_by_one = [&] {
+    return run<hw::Moe<Fixed, OneByOne>>({c.router, {c.experts.experts}, c.shared, c.shared_gate}, x);
+  };
   const auto together = run<Part>(c, x);
   EXPECT_EQ(run<Part>(c, x, 2), together);
-  c.experts.one_pass = false;
-  EXPECT_EQ(run<Part>(c, x), together);
+  EXPECT_EQ(one_by_one(), together);
   // A row's bits are those that it has alone.
-  for (index_t r = 0; r < 17; r += 3) {
+  for (index_t r = 0; r < 17; r += 3) {  // these have the first plan of the table
     const std::vector<float> one(x.begin() + r * kWidth, x.begin() + (r + 1) * kWidth);
     const auto alone = run<Part>(c, one);
-    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + r * kWidth)) << r;  // rows 0, 3, 6... have the first plan
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + r * kWidth)) << r;
   }
   c.experts.experts[1].intermediate_size = 80;  // unequal widths
-  EXPECT_EQ(run<Part>(c, x).size(), x.size());
+  const auto unequal = run<Part>(c, x);
+  EXPECT_EQ(one_by_one(), unequal);
+  EXPECT_NE(unequal, together);
+}
+
+TEST(Moe, ARouterKeepsItsTypeWhereWeightsAreQuantised) {
+  hw::ThreadPool pool(1);
+  const hw::Build build(hw::RandomWeights{}, hw::kernels::table(), pool, {.weights = hw::DType::q8_0});
+  hw::Moe<hw::TopKRouter>::Config c{.router = {.hidden_size = kWidth, .num_experts = 2, .top_k = 1}};
+  c.experts.experts.assign(2, hw::GatedMlp::Config{kWidth, 64});
+  const hw::Moe<hw::TopKRouter> moe(c, build);
+  ASSERT_EQ(build.report().size(), 7u);
+  for (const hw::MatrixReport& m : build.report())
+    EXPECT_EQ(m.type, m.name.find("router") != std::string::npos ? hw::DType::f32 : hw::DType::q8_0) << m.name;
+}
+
+TEST(Moe, APlanOfOtherItemsIsRefused) {
+  using Part = hw::Moe<Fixed, Times>;
+  const Part::Config c{.router = {kWidth, 2, {{{-1, 1.0f}}}, false}, .experts = {.experts = {{1.0f}, {2.0f}}}};
+  EXPECT_NE(message([&] { run<Part>(c, rows_of(2)); }).find("items from 0 on, found -1"), std::string::npos);
 }
 
 TEST(Moe, BadRoutersAreRefused) {

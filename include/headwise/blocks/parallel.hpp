@@ -80,7 +80,7 @@ class Parallel {
     using Part = std::tuple_element_t<I, std::tuple<state_of<Branches>...>>;
     const Step& step = in.frame.step;
     const ArenaScope scope(step.arena);
-    run_sublayer(std::get<I>(branches_), in, out, states.empty() ? States<Part>() : states.template part<I>(step.arena));
+    run_sublayer(std::get<I>(branches_), in, out, states.template part<I>(step.arena));
     if constexpr (I > 0)
       step.parallel_rows(delta.rows, delta.cols, [&](index_t begin, index_t end) {
         for (index_t t = begin; t < end; ++t) step.kernels.elementwise.add(delta.row(t), out.row(t), delta.row(t), delta.cols);

@@ -22,13 +22,13 @@ struct Dbrx {
     p.mlp.activation = parse_activation(ffn.sub("ffn_act_fn").get<std::string>("name"));
     ffn.only("moe_normalize_expert_weights", 1);
     ffn.ignore({"moe_loss_weight", "moe_jitter_eps"});
-    p.widen(p.mlp.intermediate_size);
+    for (GatedMlp::Config& expert : p.moe.experts.experts) expert.activation = p.mlp.activation;
     return p.stack<Model>([&](std::size_t) { return p.layer(true); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource&) {
     const HfConfig attention = c.sub("attn_config");
-    const index_t d = c.size("d_model"), heads = c.size("n_heads"), experts = Parts::read_experts(c.sub("ffn_config"));
+    const index_t d = c.size("d_model"), heads = c.size("n_heads"), experts = c.sub("ffn_config").size("moe_num_experts");
     WeightMap map;
     map.rename("embedding", "transformer.wte");
     map.rename("norm", "transformer.norm_f");

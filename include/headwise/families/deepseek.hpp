@@ -25,8 +25,7 @@ struct DeepSeek {
       router.renormalise = c.get_or("norm_topk_prob", false);
       if (method == "greedy") router.groups = router.top_groups = 1;
     }
-    if (const index_t shared = c.size_or("n_shared_experts", 0, 0))
-      p.moe.shared = p.expert(checked_mul(shared, c.size("moe_intermediate_size"), "n_shared_experts"));
+    p.read_shared(c, "n_shared_experts");
     c.ignore({"num_nextn_predict_layers", "moe_layer_freq", "ep_size", "seq_aux", "scoring_func"});
     const Attn::Config attention = read_latent_attention(c, p.norm.eps);
     const auto dense = static_cast<std::size_t>(c.size_or("first_k_dense_replace", 0, 0));

@@ -16,8 +16,7 @@ struct Ernie45Moe {
     p.moe.router.choice_bias = true;
     p.moe.router.renormalise = true;
     c.ignore({"moe_norm_min"});  // guards a division by zero
-    if (const index_t shared = c.size_or("moe_num_shared_experts", 0, 0))
-      p.moe.shared = p.expert(checked_mul(shared, c.size("moe_intermediate_size"), "moe_num_shared_experts"));
+    p.read_shared(c, "moe_num_shared_experts");
     const index_t begin = c.size_or("moe_layer_start_index", 1, 0), end = c.get_or<index_t>("moe_layer_end_index", -1);
     const index_t step = c.size_or("moe_layer_interval", 1), last = end < 0 ? static_cast<index_t>(p.layers) - 1 : end;
     return p.stack<Model>([&](std::size_t at) {

@@ -16,8 +16,7 @@ struct Glm4Moe {
     if (c.get_or("use_qk_norm", false))
       p.attention.project.q_norm = p.attention.project.k_norm = RmsNorm::Config{p.attention.project.head_dim, p.norm.eps};
     read_grouped_router(c, p.moe.router);
-    if (const index_t shared = c.size_or("n_shared_experts", 0, 0))
-      p.moe.shared = p.expert(checked_mul(shared, c.size("moe_intermediate_size"), "n_shared_experts"));
+    p.read_shared(c, "n_shared_experts");
     c.ignore({"num_nextn_predict_layers"});  // layers that predict further tokens: drafts, not part of the model
     const auto dense = static_cast<std::size_t>(c.size_or("first_k_dense_replace", 1, 0));
     return p.stack<Model>([&](std::size_t i) { return p.layer(i >= dense); });

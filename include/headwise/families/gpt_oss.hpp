@@ -14,9 +14,9 @@ struct GptOss {
     Parts p(c, source, {.norm_eps = 1e-5, .head_dim = 64, .bias = c.get_or("attention_bias", true), .rope_theta = 150000.0});
     p.attention.options.sinks = true;
     c.only("swiglu_alpha", 1.702);
-    p.mlp.bias = p.moe.router.bias = true;
-    p.widen(p.mlp.intermediate_size);
+    p.moe.router.bias = true;
     for (GatedMlp::Config& expert : p.moe.experts.experts) {
+      expert.bias = true;
       expert.activation = Activation::gelu_quick;  // x sigmoid(1.702 x), whatever hidden_act says
       expert.limit = static_cast<float>(c.positive_or("swiglu_limit", 7.0));
       expert.up_offset = 1.0f;

@@ -14,7 +14,7 @@ struct GraniteMoe {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     Parts p(c, source);
     Granite::read_multipliers(c, p);
-    if (const index_t width = c.size_or("shared_intermediate_size", 0, 0)) p.moe.shared = p.expert(width);
+    if (const index_t width = c.size_or("shared_intermediate_size", 0, 0)) p.moe.shared = p.widened(width);
     return p.stack<Model>([&](std::size_t) { return p.layer(true); });
   }
 

@@ -2,40 +2,30 @@
 // Granite 4: Mamba-2 and attention in turn, experts beside a shared MLP, or that MLP alone.
 
 #include "headwise/families/granite_moe.hpp"
+#include "headwise/families/hybrid_common.hpp"
 #include "headwise/families/recurrent_common.hpp"
 
 namespace hw::families {
 
 struct GraniteMoeHybrid {
   static constexpr std::string_view kModelTypes[] = {"granitemoehybrid"};
-  using Experts = MoeParts<>::Sparse;
-  template <class Mixer, class Mlp>
-  using Layer = Block<PreNorm<RmsNorm, Mixer>, PreNorm<RmsNorm, Mlp>>;
-  using Model = Decoder<Layer<Ssd, GatedMlp>, Layer<Attention<>, GatedMlp>, Layer<Ssd, Experts>, Layer<Attention<>, Experts>>;
+  using Hybrid = HybridParts<Ssd, Attention<>>;
+  using Model = Hybrid::Model;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
-    using Parts = DecoderParts<RmsNorm, GatedMlp>;
-    Parts p(c, source);
+    DecoderParts<RmsNorm, GatedMlp> p(c, source);
     Granite::read_multipliers(c, p);
-    const Ssd::Config ssm = read_ssd(c, p.norm.eps);
     if (c.get_or<std::string>("position_embedding_type", "") != "rope") p.attention.project.rotary.reset();
-    GatedMlp::Config shared = p.mlp;
-    shared.intermediate_size = c.size_or("shared_intermediate_size", p.mlp.intermediate_size);
-    std::optional<Experts::Config> experts;
+    Hybrid h{{.pre = p.norm, .scale = p.residual_scale}, read_ssd(c, p.norm.eps), p.attention, p.mlp};
+    h.mlp.intermediate_size = c.size_or("shared_intermediate_size", p.mlp.intermediate_size);
     if (c.size_or("num_local_experts", 0, 0) > 0) {
-      experts = MoeParts<>(c, source).moe;
-      experts->shared = shared;
+      h.experts = read_moe<TopKRouter, GatedMlp>(c, p.mlp);
+      h.experts->shared = h.mlp;
     } else {
       c.ignore({"num_experts_per_tok"});
     }
     const auto recurrent = read_recurrent_layers(c, p.layers, "linear_attention", "full_attention");
-    return p.stack<Model>([&](std::size_t i) -> Model::BlockConfig {
-      const Add<RmsNorm>::Config join{.pre = p.norm, .scale = p.residual_scale};
-      if (recurrent[i] && experts) return Layer<Ssd, Experts>::Config{{join, ssm}, {join, *experts}};
-      if (recurrent[i]) return Layer<Ssd, GatedMlp>::Config{{join, ssm}, {join, shared}};
-      if (experts) return Layer<Attention<>, Experts>::Config{{join, p.attention}, {join, *experts}};
-      return Layer<Attention<>, GatedMlp>::Config{{join, p.attention}, {join, shared}};
-    });
+    return p.stack<Model>([&](std::size_t i) { return h.layer(recurrent[i], h.experts.has_value()); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {

@@ -1,7 +1,7 @@
 #pragma once
 // Jamba: Mamba with inner norms, an attention layer in eight, experts in every other layer.                     arXiv:2403.19887
 
-#include "headwise/families/moe_common.hpp"
+#include "headwise/families/hybrid_common.hpp"
 #include "headwise/families/recurrent_common.hpp"
 #include "headwise/mixers/ssm/selective_ssm.hpp"
 
@@ -9,11 +9,8 @@ namespace hw::families {
 
 struct Jamba {
   static constexpr std::string_view kModelTypes[] = {"jamba"};
-  using Experts = MoeParts<>::Sparse;
-  template <class Mixer, class Mlp>
-  using Layer = Block<PreNorm<RmsNorm, Mixer>, PreNorm<RmsNorm, Mlp>>;
-  using Model =
-      Decoder<Layer<SelectiveSsm, GatedMlp>, Layer<Attention<>, GatedMlp>, Layer<SelectiveSsm, Experts>, Layer<Attention<>, Experts>>;
+  using Hybrid = HybridParts<SelectiveSsm, Attention<>>;
+  using Model = Hybrid::Model;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     MoeParts<> p(c, source, {.rotary = false});
@@ -36,14 +33,9 @@ struct Jamba {
     const auto attends = every("attn_layer_period", 8, "attn_layer_offset", 4),
                routes = every("expert_layer_period", 2, "expert_layer_offset", 1);
     const bool has_experts = p.moe.router.num_experts > 1;
-    return p.stack<Model>([&](std::size_t i) -> Model::BlockConfig {
-      const Add<RmsNorm>::Config join{.pre = p.norm};
-      const bool attention = i % attends.first == attends.second, sparse = has_experts && i % routes.first == routes.second;
-      if (attention && sparse) return Layer<Attention<>, Experts>::Config{{join, p.attention}, {join, p.moe}};
-      if (attention) return Layer<Attention<>, GatedMlp>::Config{{join, p.attention}, {join, p.mlp}};
-      if (sparse) return Layer<SelectiveSsm, Experts>::Config{{join, ssm}, {join, p.moe}};
-      return Layer<SelectiveSsm, GatedMlp>::Config{{join, ssm}, {join, p.mlp}};
-    });
+    const Hybrid h{{.pre = p.norm}, ssm, p.attention, p.mlp, p.moe};
+    return p.stack<Model>(
+        [&](std::size_t i) { return h.layer(i % attends.first != attends.second, has_experts && i % routes.first == routes.second); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {

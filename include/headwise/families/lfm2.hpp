@@ -1,7 +1,7 @@
 #pragma once
 // LFM2: gated short convolutions, attention in between; in lfm2_moe experts behind the first layers.             arXiv:2511.23404
 
-#include "headwise/families/moe_common.hpp"
+#include "headwise/families/hybrid_common.hpp"
 #include "headwise/families/recurrent_common.hpp"
 #include "headwise/mixers/gated_conv.hpp"
 
@@ -9,10 +9,8 @@ namespace hw::families {
 
 struct Lfm2 {
   static constexpr std::string_view kModelTypes[] = {"lfm2", "lfm2_moe"};
-  using Experts = MoeParts<>::Sparse;
-  template <class Mixer, class Mlp>
-  using Layer = Block<PreNorm<RmsNorm, Mixer>, PreNorm<RmsNorm, Mlp>>;
-  using Model = Decoder<Layer<GatedConv, GatedMlp>, Layer<Attention<>, GatedMlp>, Layer<GatedConv, Experts>, Layer<Attention<>, Experts>>;
+  using Hybrid = HybridParts<GatedConv, Attention<>>;
+  using Model = Hybrid::Model;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     DecoderParts<RmsNorm, GatedMlp> p(c, source, {.norm_eps = 1e-5, .rope_theta = 1e6});
@@ -25,22 +23,16 @@ struct Lfm2 {
       p.mlp.intermediate_size = (width + of - 1) / of * of;
     }
     c.ignore({"block_ffn_dim_multiplier", "block_multiple_of", "full_attn_idxs"});
-    const GatedConv::Config conv{p.norm.size, c.size_or("conv_L_cache", 3), c.get_or("conv_bias", false)};
-    std::optional<Experts::Config> experts;
+    Hybrid h{{.pre = p.norm}, {p.norm.size, c.size_or("conv_L_cache", 3), c.get_or("conv_bias", false)}, p.attention, p.mlp};
+    std::size_t dense = p.layers;
     if (c.get<std::string>("model_type") == "lfm2_moe") {
-      experts = MoeParts<>(c, source).moe;
-      read_grouped_router(c, experts->router);
-      experts->router.choice_bias = c.get_or("use_expert_bias", true);
+      h.experts = read_moe<TopKRouter, GatedMlp>(c, p.mlp);
+      read_grouped_router(c, h.experts->router);
+      h.experts->router.choice_bias = c.get_or("use_expert_bias", true);
+      dense = static_cast<std::size_t>(c.size_or("num_dense_layers", 0, 0));
     }
-    const auto dense = experts ? static_cast<std::size_t>(c.size_or("num_dense_layers", 0, 0)) : p.layers;
     const auto convolves = read_recurrent_layers(c, p.layers, "conv", "full_attention");
-    return p.stack<Model>([&](std::size_t i) -> Model::BlockConfig {
-      const Add<RmsNorm>::Config join{.pre = p.norm};
-      if (i < dense && convolves[i]) return Layer<GatedConv, GatedMlp>::Config{{join, conv}, {join, p.mlp}};
-      if (i < dense) return Layer<Attention<>, GatedMlp>::Config{{join, p.attention}, {join, p.mlp}};
-      if (convolves[i]) return Layer<GatedConv, Experts>::Config{{join, conv}, {join, *experts}};
-      return Layer<Attention<>, Experts>::Config{{join, p.attention}, {join, *experts}};
-    });
+    return p.stack<Model>([&](std::size_t i) { return h.layer(convolves[i], i >= dense); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {

@@ -17,7 +17,7 @@ struct Llama4 {
     p.moe.router.score = RouterScore::sigmoid;
     p.moe.router.renormalise = false;
     p.moe.router.scale_input = true;
-    p.moe.shared = p.expert(p.mlp.intermediate_size);
+    p.moe.shared = p.widened(p.mlp.intermediate_size);
     p.mlp.intermediate_size = c.size("intermediate_size_mlp");
 
     const auto types = read_layer_types(c, p.layers, {"chunked_attention", "full_attention"});

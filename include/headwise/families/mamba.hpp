@@ -26,12 +26,8 @@ struct Mamba {
     c.only("hidden_act", "silu");
     c.ignore({"expand", "residual_in_fp32", "rescale_prenorm_residual", "time_step_min", "time_step_max", "time_step_floor",
               "time_step_init_scheme", "time_step_scale", "use_associative_scan", "use_mambapy"});
-    Model::Config m;
-    m.embedding = {.vocab_size = vocab, .hidden_size = d};
-    m.blocks.assign(read_layers(c, {"num_hidden_layers", "n_layer"}, source), Block::Config{{{.pre = norm}, ssm}});
-    m.norm = norm;
-    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    return m;
+    const std::size_t layers = read_layers(c, {"num_hidden_layers", "n_layer"}, source);
+    return plain_decoder<Model>(norm, vocab, {layers, Block::Config{{{.pre = norm}, ssm}}});
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource&) { return names(c); }

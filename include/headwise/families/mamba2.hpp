@@ -16,12 +16,8 @@ struct Mamba2 {
     const RmsNorm::Config norm{d, static_cast<float>(c.positive_or("layer_norm_epsilon", 1e-5))};
     const Ssd::Config ssm = read_ssd(c, norm.eps);
     c.only("hidden_act", "silu");
-    Model::Config m;
-    m.embedding = {.vocab_size = vocab, .hidden_size = d};
-    m.blocks.assign(read_layers(c, {"num_hidden_layers", "n_layer"}, source), Block::Config{{{.pre = norm}, ssm}});
-    m.norm = norm;
-    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    return m;
+    const std::size_t layers = read_layers(c, {"num_hidden_layers", "n_layer"}, source);
+    return plain_decoder<Model>(norm, vocab, {layers, Block::Config{{{.pre = norm}, ssm}}});
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource&) { return Mamba::names(c); }

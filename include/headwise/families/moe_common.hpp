@@ -6,6 +6,26 @@
 
 namespace hw::families {
 
+/// The fields that most families with experts have. Every expert is `expert`, as wide as moe_intermediate_size says where it is there.
+/// Errors: more experts than any model has, more chosen than there are.
+template <class R, class E>
+[[gnu::cold]] typename Moe<R, E>::Config read_moe(const HfConfig& c, typename E::Config expert) {
+  constexpr index_t kMost = 1 << 16;
+  typename Moe<R, E>::Config moe;
+  moe.router.hidden_size = expert.hidden_size;
+  moe.router.num_experts = c.size({"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"});
+  if (moe.router.num_experts > kMost) c.fail(concat("num_experts: expected at most ", kMost, ", found ", moe.router.num_experts));
+  if constexpr (requires { moe.router.top_k; }) {
+    moe.router.top_k = c.size({"num_experts_per_tok", "moe_k", "moe_topk", "moe_top_k"});
+    if (moe.router.top_k > moe.router.num_experts)
+      c.fail(concat("num_experts_per_tok: expected at most ", moe.router.num_experts, " (experts), found ", moe.router.top_k));
+  }
+  expert.intermediate_size = c.size_or({"moe_intermediate_size", "expert_ffn_hidden_size", "ffn_hidden_size"}, expert.intermediate_size);
+  moe.experts.experts.assign(static_cast<std::size_t>(moe.router.num_experts), expert);
+  c.ignore({"router_jitter_noise", "input_jitter_noise"});
+  return moe;
+}
+
 /// A decoder's parts, and the experts that take the MLP's place in some or all layers. N: norm, R: router, E: expert.
 template <class N = RmsNorm, class R = TopKRouter, class E = GatedMlp>
 struct MoeParts : DecoderParts<N, GatedMlp> {
@@ -16,26 +36,22 @@ struct MoeParts : DecoderParts<N, GatedMlp> {
 
   typename Sparse::Config moe;
 
-  /// Every expert is as wide as moe_intermediate_size says, or as intermediate_size.
   MoeParts(const HfConfig& c, const WeightSource& source, const DecoderDefaults& defaults = {}) : MoeParts(c, c, source, defaults) {}
   /// The same, with the fields of the experts in an object of their own.
-  [[gnu::cold]] MoeParts(const HfConfig& model, const HfConfig& c, const WeightSource& source, const DecoderDefaults& defaults = {})
-      : Base(model, source, defaults) {
-    const index_t experts = read_experts(c);
-    moe.router.hidden_size = this->mlp.hidden_size;
-    moe.router.num_experts = experts;
-    if constexpr (requires { moe.router.top_k; }) {
-      moe.router.top_k = c.size({"num_experts_per_tok", "moe_k", "moe_topk", "moe_top_k"});
-      if (moe.router.top_k > experts)
-        c.fail(concat("num_experts_per_tok: expected at most ", experts, " (experts), found ", moe.router.top_k));
-    }
-    widen(c.size_or({"moe_intermediate_size", "expert_ffn_hidden_size", "ffn_hidden_size"}, this->mlp.intermediate_size));
-    c.ignore({"router_jitter_noise", "input_jitter_noise"});
-  }
+  MoeParts(const HfConfig& model, const HfConfig& c, const WeightSource& source, const DecoderDefaults& defaults = {})
+      : Base(model, source, defaults), moe(read_moe<R, E>(c, this->mlp)) {}
 
-  /// An expert so wide.
-  typename E::Config expert(index_t width) const { return {this->mlp.hidden_size, width, this->mlp.activation, this->mlp.bias}; }
-  void widen(index_t width) { moe.experts.experts.assign(static_cast<std::size_t>(moe.router.num_experts), expert(width)); }
+  /// The MLP, but so wide.
+  GatedMlp::Config widened(index_t width) const {
+    GatedMlp::Config out = this->mlp;
+    out.intermediate_size = width;
+    return out;
+  }
+  /// Experts that all tokens pass, as one MLP: `count` of them, each as wide as the others.
+  void read_shared(const HfConfig& c, const ConfigKeys& count) {
+    if (const index_t n = c.size_or(count, 0, 0))
+      moe.shared = widened(checked_mul(n, c.size("moe_intermediate_size"), count.all().front()));
+  }
 
   typename SparseBlock::Config sparse() const {
     return {{{.pre = this->norm, .scale = this->residual_scale}, this->attention},
@@ -44,13 +60,6 @@ struct MoeParts : DecoderParts<N, GatedMlp> {
   typename Model::BlockConfig layer(bool has_experts) const {
     if (has_experts) return sparse();
     return this->pre_norm();
-  }
-
-  static index_t read_experts(const HfConfig& c) {
-    constexpr index_t kMost = 1 << 16;
-    const index_t n = c.size({"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"});
-    if (n > kMost) c.fail(concat("num_experts: expected at most ", kMost, ", found ", n));
-    return n;
   }
 };
 

@@ -27,45 +27,33 @@ struct NemotronH {
     const Mlp::Config mlp{d, c.size("intermediate_size"), read_activation(c, "mlp_hidden_act", "relu2"), c.get_or("mlp_bias", false)};
     c.only("mamba_hidden_act", "silu");
     c.ignore({"hidden_dropout", "moe_shared_expert_overlap", "mtp_layers_block_type", "num_nextn_predict_layers"});
-    Model::Config m = assemble(types, norm, vocab, ssm, attention, mlp, read(c, mlp));
+    const Experts::Config moe = read_experts(c, mlp);
+    const auto layer = [&](const std::string& type) -> Model::BlockConfig {
+      const Add<RmsNorm>::Config join{.pre = norm};
+      if (type == "linear_attention" || type == "mamba") return Layer<Ssd>::Config{{join, ssm}};
+      if (type == "full_attention" || type == "attention") return Layer<Attention<>>::Config{{join, attention}};
+      if (type == "mlp") return Layer<Mlp>::Config{{join, mlp}};
+      if (type == "moe") return Layer<Experts>::Config{{join, moe}};
+      c.fail(concat("layers_block_type: expected linear_attention, full_attention, mlp or moe, found ", quoted(type)));
+    };
+    std::vector<Model::BlockConfig> blocks;
+    for (const std::string& type : types) blocks.push_back(layer(type));
+    Model::Config m = plain_decoder<Model>(norm, vocab, std::move(blocks));
     m.max_positions = c.size_or("max_position_embeddings", 0);
     return m;
   }
 
-  static Experts::Config read(const HfConfig& c, Mlp::Config mlp) {
-    Experts::Config moe;
-    moe.router = {.hidden_size = mlp.hidden_size, .num_experts = MoeParts<>::read_experts(c), .top_k = c.size("num_experts_per_tok")};
+  static Experts::Config read_experts(const HfConfig& c, const Mlp::Config& mlp) {
+    auto moe = read_moe<TopKRouter, Mlp>(c, mlp);
     read_grouped_router(c, moe.router);
-    moe.latent = c.size_or("moe_latent_size", 0, 0);
     Mlp::Config shared = mlp;
-    shared.intermediate_size = c.size("moe_shared_expert_intermediate_size") * c.size_or("n_shared_experts", 1, 0);
+    shared.intermediate_size =
+        checked_mul(c.size("moe_shared_expert_intermediate_size"), c.size_or("n_shared_experts", 1, 0), "n_shared_experts");
     if (shared.intermediate_size > 0) moe.shared = shared;
-    mlp.intermediate_size = c.size("moe_intermediate_size");
-    if (moe.latent > 0) mlp.hidden_size = moe.latent;
-    moe.experts.experts.assign(static_cast<std::size_t>(moe.router.num_experts), mlp);
+    moe.latent = c.size_or("moe_latent_size", 0, 0);
+    if (moe.latent > 0)
+      for (Mlp::Config& expert : moe.experts.experts) expert.hidden_size = moe.latent;
     return moe;
-  }
-
-  static Model::Config assemble(const std::vector<std::string>& types, const RmsNorm::Config& norm, index_t vocab, const Ssd::Config& ssm,
-                                const Attention<>::Config& attention, const Mlp::Config& mlp, const Experts::Config& moe) {
-    Model::Config m;
-    m.embedding = {.vocab_size = vocab, .hidden_size = norm.size};
-    for (const std::string& type : types) {
-      const Add<RmsNorm>::Config join{.pre = norm};
-      if (type == "linear_attention" || type == "mamba")
-        m.blocks.emplace_back(Layer<Ssd>::Config{{join, ssm}});
-      else if (type == "full_attention" || type == "attention")
-        m.blocks.emplace_back(Layer<Attention<>>::Config{{join, attention}});
-      else if (type == "mlp")
-        m.blocks.emplace_back(Layer<Mlp>::Config{{join, mlp}});
-      else if (type == "moe")
-        m.blocks.emplace_back(Layer<Experts>::Config{{join, moe}});
-      else
-        fail("layers_block_type", "linear_attention, full_attention, mlp or moe", quoted(type));
-    }
-    m.norm = norm;
-    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
-    return m;
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource&) {

@@ -15,7 +15,7 @@ struct Qwen2Moe {
     Parts p(c, source, {.bias = c.get_or("qkv_bias", true)});
     p.attention.options.output_bias = false;
     p.moe.router.renormalise = c.get_or("norm_topk_prob", false);
-    p.moe.shared = p.expert(c.size("shared_expert_intermediate_size"));
+    p.moe.shared = p.widened(c.size("shared_expert_intermediate_size"));
     p.moe.shared_gate = true;
     const auto from = c.get_or<std::size_t>("max_window_layers", 28);
     const auto windows = Qwen2::switched_windows(c, p.layers, [&](std::size_t i) { return i >= from; });

@@ -3,28 +3,26 @@
 
 #include <numeric>
 
+#include "headwise/families/hybrid_common.hpp"
 #include "headwise/families/qwen2_moe.hpp"
 #include "headwise/families/recurrent_common.hpp"
-#include "headwise/mixers/attention/gated_projection.hpp"
+#include "headwise/mixers/attention/projections.hpp"
 #include "headwise/mixers/linear_attention/gated_delta_net.hpp"
 
 namespace hw::families {
 
 struct Qwen3Next {
   static constexpr std::string_view kModelTypes[] = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"};
-  using Attn = Attention<Causal, GatedQkvProjection>;
-  using Experts = MoeParts<>::Sparse;
-  template <class Mixer, class Mlp>
-  using Layer = Block<PreNorm<RmsNorm, Mixer>, PreNorm<RmsNorm, Mlp>>;
-  using Model = Decoder<Layer<GatedDeltaNet, GatedMlp>, Layer<Attn, GatedMlp>, Layer<GatedDeltaNet, Experts>, Layer<Attn, Experts>>;
+  using Attn = Attention<Causal, GatedHeads<QkvProjection>>;
+  using Hybrid = HybridParts<GatedDeltaNet, Attn>;
+  using Model = Hybrid::Model;
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
-    const bool has_experts = c.has("num_experts") && c.size("num_experts", 0) > 0, has_dense = c.has("intermediate_size");
-    DecoderParts<RmsNorm, GatedMlp> p(c, source, {.head_dim = 256, .rotary_share = 0.25, .intermediate_size = has_dense ? 0 : index_t{1}});
+    const index_t dense = c.has("intermediate_size") ? 0 : 1;  // where no layer is dense, any width
+    DecoderParts<RmsNorm, GatedMlp> p(c, source, {.head_dim = 256, .rotary_share = 0.25, .intermediate_size = dense});
     auto& project = p.attention.project;
     project.q_norm = project.k_norm = RmsNorm::Config{project.head_dim, p.norm.eps};
     if (const auto rope = c.find_sub("rope_parameters")) rope->ignore({"mrope_interleaved", "mrope_section"});  // text: equal positions
-    const Attn::Config attention{project, p.attention.mask, p.attention.options, {}, {}};
     const GatedDeltaNet::Config delta{.hidden_size = p.norm.size,
                                       .key_heads = c.size("linear_num_key_heads"),
                                       .value_heads = c.size("linear_num_value_heads"),
@@ -32,24 +30,18 @@ struct Qwen3Next {
                                       .value_dim = c.size("linear_value_head_dim"),
                                       .kernel_size = c.size_or("linear_conv_kernel_dim", 4),
                                       .norm_eps = p.norm.eps};
-    std::optional<Experts::Config> experts;
-    auto sparse = std::vector<bool>(p.layers, false);
-    if (has_experts) {
-      MoeParts<> e(c, source, {.head_dim = 256, .rotary_share = 0.25, .intermediate_size = has_dense ? 0 : index_t{1}});
-      e.moe.router.renormalise = c.get_or("norm_topk_prob", true);
-      e.moe.shared = e.expert(c.size("shared_expert_intermediate_size"));
-      e.moe.shared_gate = true;
-      experts = e.moe;
+    Hybrid h{{.pre = p.norm}, delta, {project, p.attention.mask, p.attention.options, {}, {}}, p.mlp};
+    std::vector<bool> sparse(p.layers, false);
+    if (c.size_or("num_experts", 0, 0) > 0) {
+      h.experts = read_moe<TopKRouter, GatedMlp>(c, p.mlp);
+      h.experts->router.renormalise = c.get_or("norm_topk_prob", true);
+      h.experts->shared = p.mlp;
+      h.experts->shared->intermediate_size = c.size("shared_expert_intermediate_size");
+      h.experts->shared_gate = true;
       sparse = Qwen2Moe::sparse_layers(c, p.layers);
     }
     const auto recurrent = read_recurrent_layers(c, p.layers, "linear_attention", "full_attention");
-    return p.stack<Model>([&](std::size_t i) -> Model::BlockConfig {
-      const Add<RmsNorm>::Config join{.pre = p.norm};
-      if (recurrent[i] && sparse[i]) return Layer<GatedDeltaNet, Experts>::Config{{join, delta}, {join, *experts}};
-      if (recurrent[i]) return Layer<GatedDeltaNet, GatedMlp>::Config{{join, delta}, {join, p.mlp}};
-      if (sparse[i]) return Layer<Attn, Experts>::Config{{join, attention}, {join, *experts}};
-      return Layer<Attn, GatedMlp>::Config{{join, attention}, {join, p.mlp}};
-    });
+    return p.stack<Model>([&](std::size_t i) { return h.layer(recurrent[i], sparse[i]); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {

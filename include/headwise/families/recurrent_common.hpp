@@ -6,8 +6,20 @@
 #include "headwise/families/common.hpp"
 #include "headwise/families/decoder_names.hpp"
 #include "headwise/mixers/ssm/ssd.hpp"
+#include "headwise/models/stack.hpp"
 
 namespace hw::families {
+
+/// A decoder of these blocks with the head of a language model, for configurations that have no attention's fields (DecoderParts).
+template <class Model>
+typename Model::Config plain_decoder(const RmsNorm::Config& norm, index_t vocab, std::vector<typename Model::BlockConfig> blocks) {
+  typename Model::Config m;
+  m.embedding = {.vocab_size = vocab, .hidden_size = norm.size};
+  m.blocks = std::move(blocks);
+  m.norm = norm;
+  m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
+  return m;
+}
 
 /// time_step_limit: [least, most], the end perhaps infinite (written as a number, or as {"__float__": "Infinity"}).
 [[gnu::cold]] inline void read_step_limit(const HfConfig& c, Ssd::Config& ssm) {

@@ -74,7 +74,17 @@ class Build {
   Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options = {});
 
   /// The scope `name` below this one.
-  Build scope(std::string_view name) const { return Build(weights_.scope(name), shared_, streams_); }
+  Build scope(std::string_view name) const {
+    Build out = *this;
+    out.weights_ = weights_.scope(name);
+    return out;
+  }
+  /// This scope, whose matrices keep the file's type whatever the caller asked for (routers: a wrong choice costs more than its bytes).
+  Build as_filed() const {
+    Build out = *this;
+    out.keeps_type_ = true;
+    return out;
+  }
   /// The same for a model inside of a model: its streams are its own, packed weights are shared.
   Build model(std::string_view name) const { return Build(weights_.scope(name), shared_, std::make_shared<Streams>()); }
 
@@ -140,12 +150,20 @@ class Build {
   Weights weights_;
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<Streams> streams_;
+  bool keeps_type_ = false;
 };
 
 namespace detail {
 /// Throws when a part is run on rows of another width than it was built for. `where`: the part's scope.
 inline void check_width(std::string_view where, const char* what, index_t found, index_t expected) {
   if (found != expected) fail(where, concat("rows of ", expected, " values as ", what), std::to_string(found));
+}
+
+/// Throws when one of a part's sizes is not positive, or beyond any that a tensor could have.
+[[gnu::cold]] inline void check_sizes(std::string_view where, std::initializer_list<std::pair<index_t, const char*>> sizes) {
+  constexpr index_t kMost = index_t{1} << 24;
+  for (const auto& [size, name] : sizes)
+    if (size < 1 || size > kMost) fail(where, concat("a positive ", name), std::to_string(size));
 }
 }  // namespace detail
 

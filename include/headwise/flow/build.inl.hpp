@@ -85,7 +85,8 @@ HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::strin
   if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
 
   const DType file_type = source.type;
-  const DType type = shared.options.weights ? source.stored_as(*shared.options.weights) : file_type;
+  const auto asked = keeps_type_ ? std::nullopt : shared.options.weights;
+  const DType type = asked ? source.stored_as(*asked) : file_type;
   const index_t bytes = kernels::packed_bytes(type, rows, cols);
   auto out = std::make_shared<PackedWeights>();
   out->bytes = AlignedBuffer<std::byte>(bytes);
@@ -98,7 +99,7 @@ HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::strin
   shared.fingerprint.add(activations(type));
   shared.fingerprint.add(shared.kernels.target);
   shared.report.push_back(
-      {weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes), activations(type), shared.options.weights});
+      {weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes), activations(type), asked});
   shared.packed.emplace(source.key, out);
   if (shared.options.progress) {
     shared.bytes_done += rows * source.row_bytes();

@@ -19,6 +19,7 @@ class Mlp {
     index_t intermediate_size = 0;
     Activation activation = Activation::gelu;
     bool bias = false;
+    friend bool operator==(const Config&, const Config&) = default;
   };
   Mlp(const Config& c, const Build& b);
   void forward(In in, View delta) const {
@@ -50,6 +51,7 @@ class GatedMlp {
     float gate_scale = 1.0f;
     float limit = 0.0f;  // 0: none
     float up_offset = 0.0f;
+    friend bool operator==(const Config&, const Config&) = default;
   };
   GatedMlp(const Config& c, const Build& b);
   void forward(In in, View delta) const {

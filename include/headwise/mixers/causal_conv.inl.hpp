@@ -26,16 +26,16 @@ HEADWISE_INLINE void CausalConv::forward(ConstView x, View y, const Frame& f, co
   const index_t taps = config_.kernel_size, channels = config_.channels, kept = taps - 1;
   for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
     const RowRange rows = f.tokens().sequences[s];
-    const auto [tail, to] = advance(states, s, rows.size(), kept * channels, step.arena);
+    const RecurrentState::Move move = advance(states, s, rows.size(), kept * channels, step.arena);
     // Row i of x, counted from the first of this step; those before it are the state's.
-    const auto row_at = [&, tail = tail](index_t i) { return i < 0 ? tail + (i + kept) * channels : x.row(rows.begin + i); };
-    for (index_t i = 0; i < kept; ++i) std::copy_n(row_at(rows.size() - kept + i), channels, to + i * channels);
-    step.parallel_rows(rows.size(), taps * channels, [&, tail = tail](index_t begin, index_t end) {
+    const auto row_at = [&](index_t i) { return i < 0 ? move.from + (i + kept) * channels : x.row(rows.begin + i); };
+    for (index_t i = 0; i < kept; ++i) std::copy_n(row_at(rows.size() - kept + i), channels, move.to + i * channels);
+    step.parallel_rows(rows.size(), taps * channels, [&](index_t begin, index_t end) {
       kernels.convolve({.first = begin,
                         .last = end,
                         .channels = channels,
                         .taps = taps,
-                        .tail = tail,
+                        .tail = move.from,
                         .x = x.row(rows.begin),
                         .x_stride = x.stride,
                         .weight = weight_.data(),

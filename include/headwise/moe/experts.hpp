@@ -1,7 +1,7 @@
 #pragma once
 // A bank of experts: applies a plan.
 
-#include <concepts>
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -30,7 +30,8 @@ void combine(const Plan& plan, const Dispatch& from, ConstView out, ConstView x,
 /// The rows of an expert are gathered, so that it runs once for all of them; experts without rows are not touched. After the experts come
 /// items without weights: `identities` that give their input back (zero-computation experts, arXiv:2410.07348), then any that give nothing
 /// (null experts, arXiv:2406.13233). Items are added in the plan's order: a row's bits do not depend on the others.
-/// Weights: expert i's in scope `<i>`. E: a sublayer without a state; with `forward_groups`, as GatedMlp has, all run in one pass.
+/// Weights: expert i's in scope `<i>`. E: a sublayer without a state; with `forward_groups`, as GatedMlp has, experts that are configured
+/// alike run in one pass. Error, in apply: a plan of other rows, or of negative items.
 template <class E>
 class Experts {
   static_assert(Sublayer<E> && is_stateless_v<state_of<E>>, "Experts<Expert>: Expert must have forward(In, View delta) const and no State");
@@ -40,10 +41,11 @@ class Experts {
   struct Config {
     std::vector<typename E::Config> experts{};  // their sizes may differ (arXiv:2210.07535)
     index_t identities = 0;
-    bool one_pass = true;  // all experts have the sizes of the first
   };
 
-  Experts(const Config& c, const Build& b) : identities_(c.identities), one_pass_(c.one_pass) {
+  Experts(const Config& c, const Build& b) : identities_(c.identities) {
+    if constexpr (kGroups)
+      alike_ = std::all_of(c.experts.begin(), c.experts.end(), [&](const auto& expert) { return expert == c.experts.front(); });
     experts_.reserve(c.experts.size());
     for (std::size_t i = 0; i < c.experts.size(); ++i) experts_.emplace_back(c.experts[i], b.scope(std::to_string(i)));
   }
@@ -62,9 +64,13 @@ class Experts {
   index_t size() const noexcept { return static_cast<index_t>(experts_.size()); }
 
  private:
+  static constexpr bool kGroups = requires(std::span<const E* const> all, std::span<const index_t> begin, In in, View out) {
+    E::forward_groups(all, begin, in, out);
+  };
+
   void run(In in, std::span<const index_t> begin, View out) const {
-    if constexpr (requires(std::span<const E* const> all) { E::forward_groups(all, begin, in, out); }) {
-      if (one_pass_ && !experts_.empty()) {
+    if constexpr (kGroups) {
+      if (alike_ && !experts_.empty()) {
         const auto all = in.frame.step.arena.take<const E*>(size());
         for (std::size_t i = 0; i < experts_.size(); ++i) all[i] = &experts_[i];
         return E::forward_groups(all, begin, in, out);
@@ -73,12 +79,12 @@ class Experts {
     for (std::size_t i = 0; i < experts_.size(); ++i) {
       const ArenaScope scope(in.frame.step.arena);
       if (begin[i] < begin[i + 1])
-        experts_[i].forward({in.x.row_range(begin[i], begin[i + 1]), in.frame}, out.row_range(begin[i], begin[i + 1]));
+        run_sublayer(experts_[i], In{in.x.row_range(begin[i], begin[i + 1]), in.frame}, out.row_range(begin[i], begin[i + 1]), {});
     }
   }
 
   index_t identities_;
-  bool one_pass_;
+  bool alike_ = false;
   std::vector<E> experts_;
 };
 

@@ -7,6 +7,8 @@ namespace hw::detail {
 
 HEADWISE_INLINE Dispatch dispatch(const Plan& plan, index_t rows, index_t experts, Arena& arena) {
   if (plan.rows() != rows) fail("experts", concat("a plan of ", rows, " rows"), std::to_string(plan.rows()));
+  for (const int e : plan.item)
+    if (e < 0) fail("experts", "a plan of items from 0 on", std::to_string(e));
   const Dispatch d{arena.take<index_t>(experts + 1), arena.take<index_t>(static_cast<index_t>(plan.item.size()))};
   std::fill(d.begin.begin(), d.begin.end(), index_t{0});
   for (const int e : plan.item)

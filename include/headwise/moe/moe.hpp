@@ -56,7 +56,7 @@ class Moe {
     if (shared_) {
       const ArenaScope scope(step.arena);
       const View other = step.arena.take_view(delta.rows, delta.cols);
-      shared_->forward(in, other);
+      run_sublayer(*shared_, in, other, {});
       const View gate = step.arena.take_view(delta.rows, 1);
       if (shared_gate_.in() > 0) {
         shared_gate_.forward(in.x, gate, in.frame);

@@ -23,9 +23,9 @@ enum class RouterScore : std::uint8_t { softmax, sigmoid };
 ///
 /// Softmax over the chosen logits alone (Mixtral) is softmax over all and `renormalise`. c (`choice_bias`) chooses and does not weigh
 /// (arXiv:2412.19437). A group's score is its largest s + c, or the sum of its two largest (`group_pairs`) (arXiv:2405.04434). With
-/// `scale_input` the weight multiplies the expert's input. Ties go to the lower expert; a row's experts are in ascending order.
-/// Weights: `weight` (experts, d), `bias` and `choice_bias` (experts) where the config says so.
-/// Error, in forward: scores that are not numbers.
+/// `scale_input` the weight multiplies the expert's input. The matrix keeps the file's type where weights are quantised at load. Ties go to
+/// the lower expert; a row's experts are in ascending order. Weights: `weight` (experts, d), `bias` and `choice_bias` (experts) where the
+/// config says so. Error, in forward: scores that are not numbers.
 class TopKRouter {
  public:
   struct Config {

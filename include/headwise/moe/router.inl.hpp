@@ -60,7 +60,7 @@ inline void check_logits(ConstView logits, std::string_view where) {
 
 HEADWISE_LOAD_TIME TopKRouter::TopKRouter(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
-      logits_(c.hidden_size, c.num_experts, c.bias, b),
+      logits_(c.hidden_size, c.num_experts, c.bias, b.as_filed()),
       choice_bias_(c.choice_bias ? b.vector("choice_bias", c.num_experts) : std::vector<float>()),
       where_(b.path("")) {}
 
@@ -115,7 +115,7 @@ HEADWISE_INLINE Plan TopKRouter::route(In in) const {
 }
 
 HEADWISE_LOAD_TIME SparseMixerRouter::SparseMixerRouter(const Config& c, const Build& b)
-    : config_(c), logits_(c.hidden_size, c.num_experts, false, b), where_(b.path("")) {
+    : config_(c), logits_(c.hidden_size, c.num_experts, false, b.as_filed()), where_(b.path("")) {
   if (c.num_experts < 2) fail(b.path("weight"), "at least two experts", std::to_string(c.num_experts));
 }
 

@@ -9,9 +9,7 @@ namespace detail {
 inline const LatentProjection::Config& checked(const LatentProjection::Config& c, const Build& b) {
   const std::string where = b.path("q");
   check_heads({c.hidden_size, c.num_attention_heads, 1, c.nope_dim + c.rope_dim}, where);
-  for (const auto& [size, name] :
-       {std::pair(c.kv_rank, "kv_rank"), {c.nope_dim, "nope_dim"}, {c.rope_dim, "rope_dim"}, {c.value_dim, "value_dim"}})
-    if (size < 1 || size > (index_t{1} << 24)) fail(where, concat("a positive ", name), std::to_string(size));
+  check_sizes(where, {{c.kv_rank, "kv_rank"}, {c.nope_dim, "nope_dim"}, {c.rope_dim, "rope_dim"}, {c.value_dim, "value_dim"}});
   if (c.rotary.dims != c.rope_dim) fail(where, concat("a rotation of ", c.rope_dim, " coordinates"), std::to_string(c.rotary.dims));
   check_rotary(c.rotary, c.rope_dim, where);
   return c;

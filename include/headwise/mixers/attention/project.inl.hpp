@@ -9,13 +9,10 @@ namespace detail {
 
 // Checked here, below both front doors, so that user code gets the errors that a file gets.
 HEADWISE_INLINE void check_heads(const HeadCounts& c, std::string_view where) {
-  const auto positive = [&](index_t v, const char* name) {
-    if (v <= 0 || v > (index_t{1} << 24)) fail(where, concat("a positive ", name), std::to_string(v));
-  };
-  positive(c.hidden_size, "hidden_size");
-  positive(c.num_attention_heads, "num_attention_heads");
-  positive(c.num_key_value_heads, "num_key_value_heads");
-  positive(c.head_dim, "head_dim");
+  check_sizes(where, {{c.hidden_size, "hidden_size"},
+                      {c.num_attention_heads, "num_attention_heads"},
+                      {c.num_key_value_heads, "num_key_value_heads"},
+                      {c.head_dim, "head_dim"}});
   if (c.num_attention_heads % c.num_key_value_heads != 0)
     fail(where, concat("num_attention_heads (", c.num_attention_heads, ") to be a multiple of num_key_value_heads"),
          std::to_string(c.num_key_value_heads));

@@ -28,19 +28,21 @@ struct NormedHeads : P {
   N norm;
 };
 
-/// Wo gets heads * sigmoid(Wg x), element by element                                        Gated attention, arXiv:2505.06708
-/// Weights: P's, `gate` (h v, d).
+/// Wo gets heads * sigmoid(Wg x + bg), element by element                                   Gated attention, arXiv:2505.06708
+/// Weights: P's, `gate` (h v, d), with a bias where P's config says so.
 template <class P>
 struct GatedHeads : P {
   using Config = typename P::Config;
   GatedHeads(const Config& c, const Build& b)
-      : P(c, b), gate(c.hidden_size, this->heads() * this->layout().value_dim, false, b.scope("gate")) {}
+      : P(c, b), gate(c.hidden_size, this->heads() * this->layout().value_dim, c.bias, b.scope("gate")) {}
   View emit(In in, const Qkv&, View heads) const {
     const Step& step = in.frame.step;
     const View g = step.arena.take_view(heads.rows, heads.cols);
     gate.forward(in.x, g, in.frame);
-    step.kernels.elementwise.gate(Activation::sigmoid, g.data, g.stride, heads.data, heads.stride, g.rows, g.cols, heads.data,
-                                  heads.stride);
+    step.parallel_rows(g.rows, 8 * g.cols, [&](index_t begin, index_t end) {
+      step.kernels.elementwise.gate(Activation::sigmoid, g.row(begin), g.stride, heads.row(begin), heads.stride, end - begin, g.cols,
+                                    heads.row(begin), heads.stride);
+    });
     return heads;
   }
   Linear gate;

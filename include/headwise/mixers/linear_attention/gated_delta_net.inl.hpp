@@ -9,13 +9,11 @@ namespace hw {
 namespace detail {
 
 inline const GatedDeltaNet::Config& checked(const GatedDeltaNet::Config& c, const Build& b) {
-  constexpr index_t kMost = index_t{1} << 24;
-  for (const auto& [size, name] : {std::pair(c.hidden_size, "hidden_size"),
-                                   {c.key_heads, "key_heads"},
-                                   {c.value_heads, "value_heads"},
-                                   {c.key_dim, "key_dim"},
-                                   {c.value_dim, "value_dim"}})
-    if (size < 1 || size > kMost) fail(b.path("q"), concat("a positive ", name), std::to_string(size));
+  check_sizes(b.path("q"), {{c.hidden_size, "hidden_size"},
+                            {c.key_heads, "key_heads"},
+                            {c.value_heads, "value_heads"},
+                            {c.key_dim, "key_dim"},
+                            {c.value_dim, "value_dim"}});
   checked_mul(checked_mul(c.value_heads, c.value_dim, b.path("v")), c.key_dim, b.path("v"));
   if (c.value_heads % c.key_heads != 0)
     fail(b.path("q"), concat("key heads that divide the ", c.value_heads, " value heads"), std::to_string(c.key_heads));
@@ -45,7 +43,7 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
 
   const View all = arena.take_view(t, in_.out()), qkv = arena.take_view(t, 2 * keys() + values()), y = arena.take_view(t, values());
   in_.forward(in.x, all, f);
-  conv_.forward(all.col_range(0, qkv.cols), qkv, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  conv_.forward(all.col_range(0, qkv.cols), qkv, f, states.template part<0>(arena));
   const View q = qkv.col_range(0, keys()), k = qkv.col_range(keys(), 2 * keys()), v = qkv.col_range(2 * keys(), qkv.cols);
   const View z = all.col_range(qkv.cols, qkv.cols + values()), b = all.col_range(z.cols + qkv.cols, z.cols + qkv.cols + h),
              a = all.col_range(all.cols - h, all.cols);
@@ -66,7 +64,7 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
     }
   });
 
-  const auto matrices = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  const auto matrices = states.template part<1>(arena);
   for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
     const RowRange rows = f.tokens().sequences[s];
     const auto move = advance(matrices, s, rows.size(), h * n * p, arena);

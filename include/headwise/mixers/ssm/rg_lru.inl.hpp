@@ -12,7 +12,8 @@ HEADWISE_LOAD_TIME RgLru::RgLru(const Config& c, const Build& b)
       conv_({c.width, c.kernel_size, true}, b.scope("conv")),
       rate_(b.vector("lambda", c.width)),
       out_(c.width, c.hidden_size, true, b.scope("o")) {
-  if (c.heads < 1 || c.width % c.heads != 0) fail(b.path("r"), concat("heads that divide a width of ", c.width), std::to_string(c.heads));
+  detail::check_sizes(b.path("r"), {{c.heads, "heads"}, {c.width, "width"}});
+  if (c.width % c.heads != 0) fail(b.path("r"), concat("heads that divide a width of ", c.width), std::to_string(c.heads));
   for (index_t j = 0; j < c.heads; ++j)
     gates_.emplace_back(
         c.width / c.heads,
@@ -30,7 +31,7 @@ HEADWISE_INLINE void RgLru::forward(In in, View delta, const States<State>& stat
 
   const View all = arena.take_view(t, 2 * width), u = arena.take_view(t, width), gates = arena.take_view(t, 2 * width);
   in_.forward(in.x, all, f);
-  conv_.forward(all.col_range(0, width), u, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  conv_.forward(all.col_range(0, width), u, f, states.template part<0>(arena));
   for (index_t j = 0; j < config_.heads; ++j)  // r and i of a head side by side
     gates_[static_cast<std::size_t>(j)].forward(u.col_range(j * head, (j + 1) * head), gates.col_range(2 * j * head, 2 * (j + 1) * head),
                                                 f);
@@ -50,7 +51,7 @@ HEADWISE_INLINE void RgLru::forward(In in, View delta, const States<State>& stat
   });
 
   static constexpr float kOne = 1.0f;  // one key, which is 1
-  const auto rows_of = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  const auto rows_of = states.template part<1>(arena);
   for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
     const RowRange rows = f.tokens().sequences[s];
     const auto move = advance(rows_of, s, rows.size(), width, arena);

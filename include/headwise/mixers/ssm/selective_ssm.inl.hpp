@@ -9,10 +9,8 @@ namespace hw {
 namespace detail {
 
 inline const SelectiveSsm::Config& checked(const SelectiveSsm::Config& c, const Build& b) {
-  constexpr index_t kMost = index_t{1} << 24;
-  for (const auto& [size, name] :
-       {std::pair(c.hidden_size, "hidden_size"), {c.inner_size, "inner_size"}, {c.state_size, "state_size"}, {c.dt_rank, "dt_rank"}})
-    if (size < 1 || size > kMost) fail(b.path("in"), concat("a positive ", name), std::to_string(size));
+  check_sizes(b.path("in"),
+              {{c.hidden_size, "hidden_size"}, {c.inner_size, "inner_size"}, {c.state_size, "state_size"}, {c.dt_rank, "dt_rank"}});
   return c;
 }
 
@@ -53,7 +51,7 @@ HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State
   const View u = all.col_range(0, inner), z = all.col_range(inner, 2 * inner), d = arena.take_view(t, inner);
   const View r = parts.col_range(0, rank), keys = parts.col_range(rank, rank + n), queries = parts.col_range(rank + n, rank + 2 * n);
   in_.forward(in.x, all, f);
-  conv_.forward(u, x, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  conv_.forward(u, x, f, states.template part<0>(arena));
   x_.forward(x, parts, f);
   if (config_.inner_norms) {
     dt_norm_->forward(r, r, f);
@@ -69,7 +67,7 @@ HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State
   });
 
   const View y = arena.take_view(t, inner);
-  const auto matrices = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  const auto matrices = states.template part<1>(arena);
   for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
     const RowRange rows = f.tokens().sequences[s];
     const auto move = advance(matrices, s, rows.size(), n * inner, arena);

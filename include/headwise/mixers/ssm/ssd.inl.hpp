@@ -9,13 +9,9 @@ namespace hw {
 namespace detail {
 
 inline const Ssd::Config& checked(const Ssd::Config& c, const Build& b) {
-  constexpr index_t kMost = index_t{1} << 24;
-  for (const auto& [size, name] : {std::pair(c.hidden_size, "hidden_size"),
-                                   {c.heads, "heads"},
-                                   {c.head_dim, "head_dim"},
-                                   {c.groups, "groups"},
-                                   {c.state_size, "state_size"}})
-    if (size < 1 || size > kMost) fail(b.path("in"), concat("a positive ", name), std::to_string(size));
+  check_sizes(
+      b.path("in"),
+      {{c.hidden_size, "hidden_size"}, {c.heads, "heads"}, {c.head_dim, "head_dim"}, {c.groups, "groups"}, {c.state_size, "state_size"}});
   checked_mul(checked_mul(c.heads, c.head_dim, b.path("in")), c.state_size, b.path("in"));
   if (c.heads % c.groups != 0) fail(b.path("in"), concat("groups that divide the ", c.heads, " heads"), std::to_string(c.groups));
   if (c.norm_groups < 1 || c.heads * c.head_dim % c.norm_groups != 0)
@@ -64,7 +60,7 @@ HEADWISE_INLINE void Ssd::forward(In in, View delta, const States<State>& states
   const View z = all.col_range(0, inner()), u = all.col_range(ends[1], ends[4]), steps = all.col_range(ends[4], ends[5]);
 
   const View mixed = arena.take_view(t, u.cols), y = arena.take_view(t, inner());
-  conv_.forward(u, mixed, f, states.empty() ? States<RecurrentState>() : states.template part<0>(arena));
+  conv_.forward(u, mixed, f, states.template part<0>(arena));
   const View x = mixed.col_range(0, inner()), keys = mixed.col_range(inner(), inner() + shared()),
              queries = mixed.col_range(inner() + shared(), mixed.cols);
 
@@ -83,7 +79,7 @@ HEADWISE_INLINE void Ssd::forward(In in, View delta, const States<State>& states
     }
   });
 
-  const auto matrices = states.empty() ? States<RecurrentState>() : states.template part<1>(arena);
+  const auto matrices = states.template part<1>(arena);
   for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
     const RowRange rows = f.tokens().sequences[s];
     const auto move = advance(matrices, s, rows.size(), width, arena);
