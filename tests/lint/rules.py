@@ -11,8 +11,9 @@ import sys
 # Which rooms a room may include, besides itself. Arrows point down only.
 DOWN = ["core", "linalg", "kernels", "io", "flow", "layers"]
 ROOMS = {room: set(DOWN[:i]) for i, room in enumerate(DOWN)}
-ROOMS["mixers"] = ROOMS["moe"] = set(DOWN)
-ROOMS["blocks"] = ROOMS["mixers"] | {"mixers", "moe"}
+ROOMS["moe"] = set(DOWN)
+ROOMS["mixers"] = set(DOWN) | {"moe"}  # attention whose heads are experts
+ROOMS["blocks"] = ROOMS["mixers"] | {"mixers"}
 ROOMS["models"] = ROOMS["blocks"] | {"blocks"}
 ROOMS["text"] = {"core", "io"}
 ROOMS["generate"] = ROOMS["models"] | {"models", "text"}

@@ -35,11 +35,13 @@
 #include "headwise/families/granite_moe.hpp"
 #include "headwise/families/granite_moe_hybrid.hpp"
 #include "headwise/families/jamba.hpp"
+#include "headwise/families/jetmoe.hpp"
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/led.hpp"
 #include "headwise/families/lfm2.hpp"
 #include "headwise/families/llama.hpp"
 #include "headwise/families/llama4.hpp"
+#include "headwise/families/longcat_flash.hpp"
 #include "headwise/families/longformer.hpp"
 #include "headwise/families/longt5.hpp"
 #include "headwise/families/mamba.hpp"
@@ -91,7 +93,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Gpt2>().add<GptNeo>().add<GptNeoX>().add<GptJ>().add<OpenAiGpt>().add<Opt>().add<Ctrl>().add<Bloom>();
   zoo.add<Falcon>().add<Mpt>().add<StableLm>();
   zoo.add<Mixtral>().add<Qwen2Moe>().add<Qwen3Moe>().add<Olmoe>().add<GraniteMoe>().add<PhiMoe>().add<Ernie45Moe>().add<Glm4Moe>();
-  zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>();
+  zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>().add<LongCatFlash>().add<JetMoe>();
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<RecurrentGemma>().add<Qwen3Next>();
   zoo.add<NemotronH>().add<Jamba>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
