@@ -71,6 +71,7 @@
 #include "headwise/families/rembert.hpp"
 #include "headwise/families/roberta.hpp"
 #include "headwise/families/roformer.hpp"
+#include "headwise/families/rwkv.hpp"
 #include "headwise/families/smollm3.hpp"
 #include "headwise/families/speech_to_text.hpp"
 #include "headwise/families/stablelm.hpp"
@@ -82,6 +83,7 @@
 #include "headwise/families/vit_gpt2.hpp"
 #include "headwise/families/whisper.hpp"
 #include "headwise/families/xlnet.hpp"
+#include "headwise/families/xlstm.hpp"
 
 namespace hw {
 
@@ -102,6 +104,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<T5>().add<T5Encoder>().add<Bart>().add<MBart>().add<Pegasus>().add<Marian>().add<M2M100>().add<Fsmt>();
   zoo.add<BigBirdPegasus>().add<Led>().add<T5Gemma>().add<Bert2Bert>();
   zoo.add<LongT5Global>().add<Whisper>().add<SpeechToText>().add<Moonshine>().add<TrOcr>().add<VitGpt2>();
+  zoo.add<Rwkv>().add<Xlstm>();
   return zoo;
 }
 
