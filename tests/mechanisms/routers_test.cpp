@@ -385,7 +385,7 @@ TEST(Mechanisms, moe_unequal_experts) {
   for (const index_t e : {1, 2, 3, 0}) router.values.insert(router.values.end(), of.view().row(e), of.view().row(e) + 10);
   Weights weights{{"router.weight", router}};
   M::Config c{.router = {.hidden_size = 10, .num_experts = 4, .top_k = 1, .renormalise = false},
-              .experts = {.identities = 1, .one_pass = false}};
+              .experts = {.identities = 1}};
   index_t at = 0;
   for (const index_t width : {3, 6, 9}) {
     const std::string scope = "experts." + std::to_string(c.experts.experts.size()) + ".";

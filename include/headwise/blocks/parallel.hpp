@@ -77,7 +77,6 @@ class Parallel {
 
   template <std::size_t I>
   void run(In in, View out, View delta, const States<State>& states) const {
-    using Part = std::tuple_element_t<I, std::tuple<state_of<Branches>...>>;
     const Step& step = in.frame.step;
     const ArenaScope scope(step.arena);
     run_sublayer(std::get<I>(branches_), in, out, states.template part<I>(step.arena));

@@ -55,7 +55,7 @@ struct LongCatFlash {
     for (const char* name : {"gate", "up", "down"})
       map.rename(concat("layers.*.mlp.*.", name), concat("model.layers.*.mlps.*.", name, "_proj"));
     map.ignore("model.mtp.**");  // layers that draft
-    const index_t experts = Parts::read_experts(c);
+    const index_t experts = c.size("n_routed_experts");
     for (index_t i = 0; i < std::min<index_t>(c.size_or("zero_expert_num", 0, 0), 4096); ++i)
       map.ignore(concat("model.layers.*.mlp.experts.", experts + i, ".**"));  // identities, for which some files have weights
     return map;

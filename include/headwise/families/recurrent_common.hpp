@@ -11,8 +11,8 @@
 namespace hw::families {
 
 /// A decoder of these blocks with the head of a language model, for configurations that have no attention's fields (DecoderParts).
-template <class Model>
-typename Model::Config plain_decoder(const RmsNorm::Config& norm, index_t vocab, std::vector<typename Model::BlockConfig> blocks) {
+template <class Model, class NormConfig>
+typename Model::Config plain_decoder(const NormConfig& norm, index_t vocab, std::vector<typename Model::BlockConfig> blocks) {
   typename Model::Config m;
   m.embedding = {.vocab_size = vocab, .hidden_size = norm.size};
   m.blocks = std::move(blocks);

@@ -3,11 +3,8 @@
 
 #include <cmath>
 
-#include "headwise/families/common.hpp"
-#include "headwise/families/decoder_names.hpp"
-#include "headwise/families/zoo.hpp"
+#include "headwise/families/recurrent_common.hpp"
 #include "headwise/mixers/rwkv/rwkv4.hpp"
-#include "headwise/models/stack.hpp"
 
 namespace hw::families {
 
@@ -36,16 +33,15 @@ struct Rwkv {
     const RwkvTimeMix::Config time{d, c.size_or("attention_hidden_size", d)};
     const RwkvChannelMix::Config channel{d, c.size_or("intermediate_size", 4 * d)};
     c.ignore({"context_length"});  // of the training: a recurrence has no end
-    Model::Config m;
-    m.embedding = {.vocab_size = vocab, .hidden_size = d, .norm = norm};
+    std::vector<Model::BlockConfig> blocks;
     const auto layers = static_cast<index_t>(read_layers(c, {"num_hidden_layers"}, source));
     for (index_t i = 0; i < layers; ++i) {
       const float scale = every > 0 ? std::ldexp(1.0f, -static_cast<int>(std::min<index_t>(i / every, 1000))) : 1.0f;
       const float factor = every > 0 && (i + 1) % every == 0 ? 0.5f : 1.0f;
-      m.blocks.push_back(Layer::Config{{{.pre = norm, .scale = scale}, time}, {{.pre = norm, .post = {factor}, .scale = scale}, channel}});
+      blocks.push_back(Layer::Config{{{.pre = norm, .scale = scale}, time}, {{.pre = norm, .post = {factor}, .scale = scale}, channel}});
     }
-    m.norm = norm;
-    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}}}};
+    Model::Config m = plain_decoder<Model>(norm, vocab, std::move(blocks));
+    m.embedding.norm = norm;
     return m;
   }
 

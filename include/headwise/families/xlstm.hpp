@@ -3,12 +3,9 @@
 
 #include <cmath>
 
-#include "headwise/families/common.hpp"
-#include "headwise/families/decoder_names.hpp"
-#include "headwise/families/zoo.hpp"
+#include "headwise/families/recurrent_common.hpp"
 #include "headwise/layers/mlp.hpp"
 #include "headwise/mixers/xlstm/mlstm.hpp"
-#include "headwise/models/stack.hpp"
 
 namespace hw::families {
 
@@ -32,13 +29,10 @@ struct Xlstm {
     c.only("weight_mode", "single");
     c.ignore({"autocast_kernel_dtype", "chunk_size", "chunkwise_kernel", "inference_state_dtype", "max_inference_chunksize", "mode",
               "norm_reduction_force_float32", "return_last_states", "sequence_kernel", "step_kernel"});
-    Model::Config m;
-    m.embedding = {.vocab_size = vocab, .hidden_size = d};
-    m.blocks.assign(read_layers(c, {"num_hidden_layers", "num_blocks"}, source),
-                    Layer::Config{{{.pre = norm}, mixer}, {{.pre = norm}, mlp}});
-    if (c.get_or("add_out_norm", true)) m.norm = norm;
-    const auto cap = static_cast<float>(c.positive_or("output_logit_soft_cap", 30.0));
-    m.heads = {{"logits", Pooling::none, {DenseStage{"", vocab, false}, ScaleStage{.cap = cap}}}};
+    const std::size_t layers = read_layers(c, {"num_hidden_layers", "num_blocks"}, source);
+    Model::Config m = plain_decoder<Model>(norm, vocab, {layers, Layer::Config{{{.pre = norm}, mixer}, {{.pre = norm}, mlp}}});
+    if (!c.get_or("add_out_norm", true)) m.norm = NoNorm::Config{};
+    m.heads[0].stages.push_back(ScaleStage{.cap = static_cast<float>(c.positive_or("output_logit_soft_cap", 30.0))});
     return m;
   }
 
