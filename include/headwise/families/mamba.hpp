@@ -2,7 +2,6 @@
 // Mamba: a selective state space in every layer, no MLP.                                                       arXiv:2312.00752
 
 #include "headwise/families/recurrent_common.hpp"
-#include "headwise/families/zoo.hpp"
 #include "headwise/mixers/ssm/selective_ssm.hpp"
 #include "headwise/models/stack.hpp"
 

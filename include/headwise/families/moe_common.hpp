@@ -20,7 +20,7 @@ template <class R, class E>
     if (moe.router.top_k > moe.router.num_experts)
       c.fail(concat("num_experts_per_tok: expected at most ", moe.router.num_experts, " (experts), found ", moe.router.top_k));
   }
-  expert.intermediate_size = c.size_or({"moe_intermediate_size", "expert_ffn_hidden_size", "ffn_hidden_size"}, expert.intermediate_size);
+  expert.intermediate_size = c.size_or({"moe_intermediate_size", "expert_ffn_hidden_size"}, expert.intermediate_size);
   moe.experts.experts.assign(static_cast<std::size_t>(moe.router.num_experts), expert);
   c.ignore({"router_jitter_noise", "input_jitter_noise"});
   return moe;

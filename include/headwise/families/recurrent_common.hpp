@@ -5,6 +5,7 @@
 
 #include "headwise/families/common.hpp"
 #include "headwise/families/decoder_names.hpp"
+#include "headwise/families/zoo.hpp"
 #include "headwise/mixers/ssm/ssd.hpp"
 #include "headwise/models/stack.hpp"
 
