@@ -16,8 +16,6 @@ constexpr index_t kWidth = 32;
 
 // An expert that a user wrote: y = factor x.
 struct Times {
-  static constexpr hw::Couples couples = hw::Couples::nothing;
-  static constexpr std::string_view kName = "times";
   struct Config {
     float factor = 1;
   };
@@ -31,8 +29,6 @@ struct Times {
 
 // GatedMlp as an expert that knows nothing of groups.
 struct OneByOne {
-  static constexpr hw::Couples couples = hw::Couples::nothing;
-  static constexpr std::string_view kName = "mlp";
   using Config = hw::GatedMlp::Config;
   OneByOne(const Config& c, const hw::Build& b) : mlp(c, b) {}
   void forward(hw::In in, hw::View delta) const { mlp.forward(in, delta); }
@@ -126,9 +122,7 @@ TEST(Moe, ExpertsInOnePassAreThoseOneByOne) {
   c.shared = hw::GatedMlp::Config{kWidth, 16};
   c.shared_gate = true;
   const auto x = rows_of(17);
-  const auto one_by_one = [&] {
-    return run<hw::Moe<Fixed, OneByOne>>({c.router, {c.experts.experts}, c.shared, c.shared_gate}, x);
-  };
+  const auto one_by_one = [&] { return run<hw::Moe<Fixed, OneByOne>>({c.router, {c.experts.experts}, c.shared, c.shared_gate}, x); };
   const auto together = run<Part>(c, x);
   EXPECT_EQ(run<Part>(c, x, 2), together);
   EXPECT_EQ(one_by_one(), together);
