@@ -16,6 +16,8 @@ import sys
 import gguf
 import numpy as np
 
+import experts_and_recurrences
+
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
 BF16 = gguf.GGMLQuantizationType.BF16
 
@@ -91,8 +93,8 @@ class Case:
         return default
 
     @property
-    def heads(self):
-        return self.get("num_attention_heads", "n_head", "n_heads")
+    def heads(self):  # of Mamba: none
+        return self.get("num_attention_heads", "n_head", "n_heads", default=0)
 
     @property
     def groups(self):
@@ -101,37 +103,51 @@ class Case:
             return 1 if one else self.c["num_kv_heads"]
         return self.heads if self.c["model_type"] == "gpt_neox" else self.get("num_key_value_heads", default=self.heads)
 
+    def groups_by_layer(self):
+        """None where a hybrid's layer does not attend."""
+        kinds = self.get("layer_types")
+        if self.c["model_type"] == "jamba":
+            kinds = ["full_attention" if i % self.c["attn_layer_period"] == self.c["attn_layer_offset"] else "mamba"
+                     for i in range(self.c["num_hidden_layers"])]
+        if not kinds or all(kind.endswith("attention") and kind != "linear_attention" for kind in kinds):
+            return self.groups
+        return [self.groups if kind == "full_attention" else 0 for kind in kinds]
+
     def write(self, path, arch, names, keys):
+        self.arch = arch
         w = gguf.GGUFWriter(path, arch)
         d = self.get("hidden_size", "n_embd", "d_model")
-        head_dim = self.get("head_dim", default=d // self.heads)
+        head_dim = self.get("head_dim", default=d // max(self.heads, 1))
         w.add_block_count(self.get("num_hidden_layers", "n_layer", "n_layers"))
         w.add_context_length(self.get("max_position_embeddings", "n_positions", "max_seq_len", default=64))
         w.add_embedding_length(d)
-        w.add_feed_forward_length(self.get("intermediate_size", "ffn_hidden_size", "n_inner", default=4 * d))
+        attends = self.heads > 0  # Mamba has no feed-forward layer either
+        w.add_feed_forward_length(self.get("intermediate_size", "ffn_hidden_size", "n_inner", default=4 * d) if attends else 0)
         w.add_head_count(self.heads)
-        w.add_head_count_kv(self.groups)
+        w.add_head_count_kv(self.groups_by_layer())
         w.add_vocab_size(self.c["vocab_size"])
         w.add_tokenizer_model("no_vocab")
-        if self.get("rms_norm_eps"):
-            w.add_layer_norm_rms_eps(self.get("rms_norm_eps"))
+        if self.get("rms_norm_eps") or not attends or arch.startswith("lfm2"):
+            w.add_layer_norm_rms_eps(self.get("rms_norm_eps", "layer_norm_epsilon", "norm_eps"))
         else:
             w.add_layer_norm_eps(self.get("layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"))
-        if head_dim != d // self.heads:
+        if attends and head_dim != d // self.heads:
             w.add_key_length(head_dim)
             w.add_value_length(head_dim)
         if self.get("rope_theta"):
             w.add_rope_freq_base(float(self.get("rope_theta")))
         share = self.get("partial_rotary_factor", "rotary_pct", default=1.0)
-        w.add_rope_dimension_count(int(share * head_dim))
+        if attends:
+            w.add_rope_dimension_count(int(share * head_dim))
         keys(self, w)
 
         minus_one = self.c["model_type"] in ("gemma", "gemma2", "nemotron", "gemma3_text")
-        permuted = arch in ("llama", "granite", "smollm3")
+        permuted = arch in ("llama", "granite", "granitemoe", "granitehybrid", "smollm3")
         for name, x in self.tensors.items():
             base, kind = name.rsplit(".", 1)
-            layer = re.match(r"(?:model\.layers|transformer\.h|transformer\.blocks|gpt_neox\.layers)\.(\d+)\.(.*)", base)
+            layer = re.match(r"(?:model\.layers|backbone\.layers|transformer\.h|transformer\.blocks|gpt_neox\.layers)\.(\d+)\.(.*)", base)
             new = f"blk.{layer[1]}.{names[layer[2]]}" if layer else names[base]
+            full = f"{new}.{kind}" if kind else new
             if base.endswith(("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")) and arch == "gpt2" and x.ndim == 2:
                 x = x.T
             if base.endswith("query_key_value") and (self.groups > 1 or self.heads == 1):
@@ -143,11 +159,11 @@ class Case:
             x = np.ascontiguousarray(x)
             if x.ndim == 1:
                 x = wide(x) + (1.0 if minus_one and "norm" in base and kind == "weight" else 0.0)
-                w.add_tensor(f"{new}.{kind}", x.astype(np.float32))
+                w.add_tensor(full, x.astype(np.float32))
             elif x.dtype == np.uint16:
-                w.add_tensor(f"{new}.{kind}", x.view(np.uint8), raw_dtype=BF16)
+                w.add_tensor(full, x.view(np.uint8), raw_dtype=BF16)
             else:
-                w.add_tensor(f"{new}.{kind}", x)
+                w.add_tensor(full, x)
         w.write_header_to_file()
         w.write_kv_data_to_file()
         w.write_tensors_to_file()
@@ -254,6 +270,8 @@ CASES = {
     "gpt2": ("gpt2", CLASSIC, nothing), "gpt-neox": ("gptneox", CLASSIC, neox), "gpt-neox-serial": ("gptneox", CLASSIC, neox),
     "bloom": ("bloom", CLASSIC, nothing), "falcon-new": ("falcon", CLASSIC, nothing), "falcon-multiquery": ("falcon", CLASSIC, nothing),
     "mpt": ("mpt", CLASSIC, mpt)}
+
+CASES |= experts_and_recurrences.CASES
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:

@@ -7,6 +7,7 @@ namespace hw::families {
 
 struct Ernie45Moe {
   static constexpr std::string_view kModelTypes[] = {"ernie4_5_moe"};
+  static constexpr std::string_view kArchitectures[] = {"ernie4_5-moe"};
   using Parts = MoeParts<>;
   using Model = Parts::Model;
 
@@ -16,8 +17,9 @@ struct Ernie45Moe {
     p.moe.router.choice_bias = true;
     p.moe.router.renormalise = true;
     c.ignore({"moe_norm_min"});  // guards a division by zero
-    p.read_shared(c, "moe_num_shared_experts");
-    const index_t begin = c.size_or("moe_layer_start_index", 1, 0), end = c.get_or<index_t>("moe_layer_end_index", -1);
+    p.read_shared(c, {"moe_num_shared_experts", "n_shared_experts"});
+    const index_t begin = c.size_or({"moe_layer_start_index", "first_k_dense_replace"}, 1, 0),
+                  end = c.get_or<index_t>("moe_layer_end_index", -1);
     const index_t step = c.size_or("moe_layer_interval", 1), last = end < 0 ? static_cast<index_t>(p.layers) - 1 : end;
     return p.stack<Model>([&](std::size_t at) {
       const auto i = static_cast<index_t>(at);

@@ -71,6 +71,14 @@ namespace hw::families {
   map.rename("layers.*.mlp.gate", "blk.*.ffn_gate");
   map.rename("layers.*.mlp.up", "blk.*.ffn_up");
   map.rename("layers.*.mlp.down", "blk.*.ffn_down");
+  map.rename("layers.*.attention.sinks", "blk.*.attn_sinks.weight");
+  map.rename("layers.*.mlp.router", "blk.*.ffn_gate_inp");
+  map.rename("layers.*.mlp.router.choice_bias", "blk.*.exp_probs_b.bias");
+  map.rename("layers.*.mlp.shared_gate", "blk.*.ffn_gate_inp_shexp");
+  for (const char* part : {"gate", "up", "down"}) {
+    map.rename(concat("layers.*.mlp.experts.*.", part), concat("blk.*.ffn_", part, "_exps")).slice(1);
+    map.rename(concat("layers.*.mlp.shared.", part), concat("blk.*.ffn_", part, "_shexp"));
+  }
   if (source.find("blk.0.attn_qkv.weight") != nullptr) {
     const index_t heads = c.size("num_attention_heads"), groups = c.size_or("num_key_value_heads", heads);
     const index_t head_dim = c.size_or("head_dim", c.size("hidden_size") / heads);
@@ -79,6 +87,11 @@ namespace hw::families {
   for (const char* name : {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
     map.ignore(name);  // what read_rope_factors has read
   return map;
+}
+
+/// Has this layer of a GGUF file experts?
+[[gnu::cold]] inline bool has_gguf_experts(const WeightSource& source, std::size_t layer) {
+  return source.find(concat("blk.", layer, ".ffn_gate_inp.weight")) != nullptr;
 }
 
 /// GGUF keeps q and k of Llama's relatives with the two halves of each head interleaved.

@@ -7,6 +7,7 @@ namespace hw::families {
 
 struct GptOss {
   static constexpr std::string_view kModelTypes[] = {"gpt_oss"};
+  static constexpr std::string_view kArchitectures[] = {"gpt-oss"};
   using Parts = MoeParts<>;
   using Model = Parts::Model;
 
@@ -30,6 +31,10 @@ struct GptOss {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
+    if (has_gguf_names(source)) {
+      map.replace("layers.*.mlp.norm", "blk.*.post_attention_norm");
+      return map;
+    }
     name_experts(map, {.router = "router"});
     const std::string experts = "model.layers.*.mlp.experts.";
     for (const auto& [part, i] : {std::pair("gate", 0), {"up", 1}}) {

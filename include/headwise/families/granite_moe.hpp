@@ -14,13 +14,15 @@ struct GraniteMoe {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     Parts p(c, source);
     Granite::read_multipliers(c, p);
-    if (const index_t width = c.size_or("shared_intermediate_size", 0, 0)) p.moe.shared = p.widened(width);
+    if (const index_t width = c.size_or({"shared_intermediate_size", "shared_expert_intermediate_size"}, 0, 0))
+      p.moe.shared = p.widened(width);
     return p.stack<Model>([&](std::size_t) { return p.layer(true); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
     name_granite_experts(map, "model.layers.*.block_sparse_moe", "model.layers.*.shared_mlp");
+    if (has_gguf_names(source)) unpermute_rotary(map, c);
     return map;
   }
 

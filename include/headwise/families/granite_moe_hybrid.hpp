@@ -9,6 +9,7 @@ namespace hw::families {
 
 struct GraniteMoeHybrid {
   static constexpr std::string_view kModelTypes[] = {"granitemoehybrid"};
+  static constexpr std::string_view kArchitectures[] = {"granitehybrid"};
   using Hybrid = HybridParts<Ssd, Attention<>>;
   using Model = Hybrid::Model;
 
@@ -17,7 +18,7 @@ struct GraniteMoeHybrid {
     Granite::read_multipliers(c, p);
     if (c.get_or<std::string>("position_embedding_type", "") != "rope") p.attention.project.rotary.reset();
     Hybrid h{{.pre = p.norm, .scale = p.residual_scale}, read_ssd(c, p.norm.eps), p.attention, p.mlp};
-    h.mlp.intermediate_size = c.size_or("shared_intermediate_size", p.mlp.intermediate_size);
+    h.mlp.intermediate_size = c.size_or({"shared_intermediate_size", "shared_expert_intermediate_size"}, p.mlp.intermediate_size);
     if (c.size_or("num_local_experts", 0, 0) > 0) {
       h.experts = read_moe<TopKRouter, GatedMlp>(c, p.mlp);
       h.experts->shared = h.mlp;
@@ -30,6 +31,11 @@ struct GraniteMoeHybrid {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
+    if (has_gguf_names(source)) {
+      unpermute_rotary(map, c);
+      name_gguf_ssm(map, 1);
+      return map;
+    }
     const std::string shared = "model.layers.*.shared_mlp";
     GraniteMoe::name_granite_experts(map, "model.layers.*.block_sparse_moe", shared);
     map.replace("layers.*.mlp.gate", shared + ".input_linear").part(0, 2);

@@ -17,10 +17,10 @@ struct Jamba {
     p.moe.router.renormalise = false;
     const index_t d = p.norm.size;
     const SelectiveSsm::Config ssm{.hidden_size = d,
-                                   .inner_size = checked_mul(c.size_or("mamba_expand", 2), d, "mamba_expand"),
-                                   .state_size = c.size_or("mamba_d_state", 16),
-                                   .dt_rank = c.size_or("mamba_dt_rank", (d + 15) / 16),
-                                   .kernel_size = c.size_or("mamba_d_conv", 4),
+                                   .inner_size = c.size_or("ssm_inner_size", checked_mul(c.size_or("mamba_expand", 2), d, "mamba_expand")),
+                                   .state_size = c.size_or({"mamba_d_state", "state_size"}, 16),
+                                   .dt_rank = c.size_or({"mamba_dt_rank", "time_step_rank"}, (d + 15) / 16),
+                                   .kernel_size = c.size_or({"mamba_d_conv", "conv_kernel"}, 4),
                                    .conv_bias = c.get_or("mamba_conv_bias", true),
                                    .bias = c.get_or("mamba_proj_bias", false),
                                    .inner_norms = true,
@@ -34,12 +34,20 @@ struct Jamba {
                routes = every("expert_layer_period", 2, "expert_layer_offset", 1);
     const bool has_experts = p.moe.router.num_experts > 1;
     const Hybrid h{{.pre = p.norm}, ssm, p.attention, p.mlp, p.moe};
+    if (has_gguf_names(source)) {  // which says it layer by layer
+      const auto recurrent = read_recurrent_layers(c, p.layers, "recurrent", "full_attention");
+      return p.stack<Model>([&](std::size_t i) { return h.layer(recurrent[i], has_gguf_experts(source, i)); });
+    }
     return p.stack<Model>(
         [&](std::size_t i) { return h.layer(i % attends.first != attends.second, has_experts && i % routes.first == routes.second); });
   }
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
+    if (has_gguf_names(source)) {
+      name_gguf_ssm(map, 2);
+      return map;
+    }
     map.replace("norm", "model.final_layernorm");
     map.rename("layers.*.ssm.norm", "model.layers.*.input_layernorm");
     map.replace("layers.*.mlp.norm", "model.layers.*.pre_ff_layernorm");

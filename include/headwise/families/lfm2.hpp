@@ -9,6 +9,7 @@ namespace hw::families {
 
 struct Lfm2 {
   static constexpr std::string_view kModelTypes[] = {"lfm2", "lfm2_moe"};
+  static constexpr std::string_view kArchitectures[] = {"lfm2", "lfm2moe"};
   using Hybrid = HybridParts<GatedConv, Attention<>>;
   using Model = Hybrid::Model;
 
@@ -25,11 +26,12 @@ struct Lfm2 {
     c.ignore({"block_ffn_dim_multiplier", "block_multiple_of", "full_attn_idxs"});
     Hybrid h{{.pre = p.norm}, {p.norm.size, c.size_or("conv_L_cache", 3), c.get_or("conv_bias", false)}, p.attention, p.mlp};
     std::size_t dense = p.layers;
-    if (c.get<std::string>("model_type") == "lfm2_moe") {
+    if (c.get<std::string>("model_type") != "lfm2") {
       h.experts = read_moe<TopKRouter, GatedMlp>(c, p.mlp);
+      c.only("scoring_func", "sigmoid");
       read_grouped_router(c, h.experts->router);
       h.experts->router.choice_bias = c.get_or("use_expert_bias", true);
-      dense = static_cast<std::size_t>(c.size_or("num_dense_layers", 0, 0));
+      dense = static_cast<std::size_t>(c.size_or({"num_dense_layers", "first_k_dense_replace"}, 0, 0));
     }
     const auto convolves = read_recurrent_layers(c, p.layers, "conv", "full_attention");
     return p.stack<Model>([&](std::size_t i) { return h.layer(convolves[i], i >= dense); });
@@ -37,6 +39,14 @@ struct Lfm2 {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source, true);
+    if (has_gguf_names(source)) {
+      map.replace("norm", "token_embd_norm");
+      map.rename("layers.*.conv.norm", "blk.*.attn_norm");
+      map.rename("layers.*.conv.in", "blk.*.shortconv.in_proj");
+      map.rename("layers.*.conv.out", "blk.*.shortconv.out_proj");
+      map.rename("layers.*.conv.conv", "blk.*.shortconv.conv");
+      return map;
+    }
     map.replace("norm", "model.embedding_norm");
     for (const char* mixer : {"attention", "conv"}) map.replace(concat("layers.*.", mixer, ".norm"), "model.layers.*.operator_norm");
     map.replace("layers.*.mlp.norm", "model.layers.*.ffn_norm");

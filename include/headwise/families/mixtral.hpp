@@ -7,6 +7,7 @@ namespace hw::families {
 
 struct Mixtral {
   static constexpr std::string_view kModelTypes[] = {"mixtral"};
+  static constexpr std::string_view kArchitectures[] = {"llama"};  // with experts
   using Parts = MoeParts<>;
   using Model = Parts::Model;
 
@@ -19,9 +20,12 @@ struct Mixtral {
     });
   }
 
+  static bool takes(const HfConfig& c) { return c.get<std::string>("model_type") != "llama" || c.size_or("num_local_experts", 0, 0) > 0; }
+
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
     name_experts(map, {.mlp = "block_sparse_moe", .gate = "w1", .up = "w3", .down = "w2"});
+    if (has_gguf_names(source)) unpermute_rotary(map, c);
     return map;
   }
 };

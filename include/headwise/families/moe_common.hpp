@@ -47,10 +47,12 @@ struct MoeParts : DecoderParts<N, GatedMlp> {
     out.intermediate_size = width;
     return out;
   }
-  /// Experts that all tokens pass, as one MLP: `count` of them, each as wide as the others.
+  /// Experts that all tokens pass, as one MLP: `count` of them, each as wide as the others, or as wide as a GGUF file says.
   void read_shared(const HfConfig& c, const ConfigKeys& count) {
-    if (const index_t n = c.size_or(count, 0, 0))
-      moe.shared = widened(checked_mul(n, c.size("moe_intermediate_size"), count.all().front()));
+    if (const index_t n = c.size_or(count, 0, 0)) {
+      const index_t width = checked_mul(n, c.size("moe_intermediate_size"), count.all().front());
+      moe.shared = widened(c.size_or("shared_expert_intermediate_size", width));
+    }
   }
 
   typename SparseBlock::Config sparse() const {

@@ -8,6 +8,7 @@ namespace hw::families {
 
 struct Qwen2Moe {
   static constexpr std::string_view kModelTypes[] = {"qwen2_moe"};
+  static constexpr std::string_view kArchitectures[] = {"qwen2moe"};
   using Parts = MoeParts<>;
   using Model = Parts::Model;
 
@@ -19,7 +20,7 @@ struct Qwen2Moe {
     p.moe.shared_gate = true;
     const auto from = c.get_or<std::size_t>("max_window_layers", 28);
     const auto windows = Qwen2::switched_windows(c, p.layers, [&](std::size_t i) { return i >= from; });
-    const auto sparse = sparse_layers(c, p.layers);
+    const auto sparse = sparse_layers(c, source, p.layers);
     return p.stack<Model>([&](std::size_t i) {
       p.attention.mask.window = windows[i];
       return p.layer(sparse[i]);
@@ -33,13 +34,15 @@ struct Qwen2Moe {
     return map;
   }
 
-  /// Every decoder_sparse_step-th layer, but those of mlp_only_layers.
-  static std::vector<bool> sparse_layers(const HfConfig& c, std::size_t layers) {
+  /// Every decoder_sparse_step-th layer, but those of mlp_only_layers; of a GGUF file those that have experts.
+  static std::vector<bool> sparse_layers(const HfConfig& c, const WeightSource& source, std::size_t layers) {
     const auto dense = c.get_or("mlp_only_layers", std::vector<index_t>());
     const auto step = static_cast<std::size_t>(c.size_or("decoder_sparse_step", 1));
     std::vector<bool> out(layers);
     for (std::size_t i = 0; i < layers; ++i)
-      out[i] = (i + 1) % step == 0 && std::find(dense.begin(), dense.end(), static_cast<index_t>(i)) == dense.end();
+      out[i] = has_gguf_names(source)
+                   ? has_gguf_experts(source, i)
+                   : (i + 1) % step == 0 && std::find(dense.begin(), dense.end(), static_cast<index_t>(i)) == dense.end();
     return out;
   }
 };

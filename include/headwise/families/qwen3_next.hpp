@@ -38,7 +38,7 @@ struct Qwen3Next {
       h.experts->shared = p.mlp;
       h.experts->shared->intermediate_size = c.size("shared_expert_intermediate_size");
       h.experts->shared_gate = true;
-      sparse = Qwen2Moe::sparse_layers(c, p.layers);
+      sparse = Qwen2Moe::sparse_layers(c, source, p.layers);
     }
     const auto recurrent = read_recurrent_layers(c, p.layers, "linear_attention", "full_attention");
     return p.stack<Model>([&](std::size_t i) { return h.layer(recurrent[i], sparse[i]); });

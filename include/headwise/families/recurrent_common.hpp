@@ -38,9 +38,16 @@ typename Model::Config plain_decoder(const NormConfig& norm, index_t vocab, std:
 [[gnu::cold]] inline Ssd::Config read_ssd(const HfConfig& c, float norm_eps) {
   Ssd::Config ssm;
   ssm.hidden_size = c.size("hidden_size");
-  ssm.heads = c.size({"mamba_n_heads", "n_mamba_heads", "mamba_num_heads", "num_heads"});
-  const ConfigKeys head_dim = {"mamba_d_head", "mamba_headdim", "mamba_head_dim"};
-  ssm.head_dim = c.find(head_dim) ? c.size(head_dim) : c.size("head_dim");
+  if (c.has("ssm_inner_size")) {  // a GGUF file: one step a head
+    ssm.heads = c.size("time_step_rank");
+    ssm.head_dim = c.size("ssm_inner_size") / ssm.heads;
+    if (ssm.heads * ssm.head_dim != c.size("ssm_inner_size"))
+      c.fail(concat("time_step_rank: expected a divisor of ", c.size("ssm_inner_size"), " (ssm.inner_size), found ", ssm.heads));
+  } else {
+    ssm.heads = c.size({"mamba_n_heads", "n_mamba_heads", "mamba_num_heads", "num_heads"});
+    const ConfigKeys head_dim = {"mamba_d_head", "mamba_headdim", "mamba_head_dim"};
+    ssm.head_dim = c.find(head_dim) ? c.size(head_dim) : c.size("head_dim");
+  }
   ssm.groups = c.size_or({"mamba_n_groups", "mamba_ngroups", "n_groups"}, 1);
   ssm.state_size = c.size({"mamba_d_state", "ssm_state_size", "state_size"});
   ssm.kernel_size = c.size_or({"mamba_d_conv", "conv_kernel"}, 4);
@@ -70,16 +77,29 @@ typename Model::Config plain_decoder(const NormConfig& norm, index_t vocab, std:
   map.rename(ours + ".out", file + ".out_proj");
 }
 
-/// layer_types (or another field): which layers have a recurrence. Errors: another count, another type than the two.
+/// The same of a GGUF file, which keeps -e^a. `dims`: a's, 2 (a channel and a key of it) or 1 (a head).
+[[gnu::cold]] inline void name_gguf_ssm(WeightMap& map, int dims) {
+  const std::string ours = "layers.*.ssm.", file = "blk.*.ssm_";
+  map.rename(ours + "norm", "blk.*.attn_norm");
+  for (const char* name : {"in", "x", "dt", "out", "dt_norm", "b_norm", "c_norm"}) map.rename(ours + name, file + name);
+  map.rename(ours + "conv", file + "conv1d");
+  map.rename(ours + "dt_bias", file + "dt.bias");
+  map.rename(ours + "a_log", file + "a").flatten(dims).apply("log of the negative", [](float x) { return std::log(-x); });
+  map.rename(ours + "d_skip", file + "d").flatten(1);
+  map.rename(ours + "gate_norm.weight", file + "norm.weight").flatten(1);
+}
+
+/// layer_types (or another field): which layers have a recurrence, by the family's word or GGUF's. Errors: another count, another type than
+/// the two.
 [[gnu::cold]] inline std::vector<bool> read_recurrent_layers(const HfConfig& c, std::size_t layers, std::string_view recurrent,
                                                              std::string_view attention, std::string_view field = "layer_types") {
   const auto types = c.get<std::vector<std::string>>(field);
   if (types.size() != layers) c.fail(concat(field, ": expected ", layers, " (num_hidden_layers), found ", types.size()));
   std::vector<bool> out;
   for (const std::string& type : types) {
-    if (type != recurrent && type != attention)
+    if (type != recurrent && type != attention && type != "recurrent")
       c.fail(concat(field, ": expected ", recurrent, " or ", attention, ", found ", quoted(type)));
-    out.push_back(type == recurrent);
+    out.push_back(type != attention);
   }
   return out;
 }

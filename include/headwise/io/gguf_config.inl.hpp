@@ -9,16 +9,15 @@ namespace detail {
 
 // How one key is translated. `gguf` is written without the architecture.
 struct GgufField {
-  enum class Type { size, count, real, flag } type;  // size: at least 1; count: 0 is "none"
+  enum class Type { size, given, count, real, flag } type;  // size: at least 1; given: 0 is "not there"; count: 0 is "none"
   std::string_view gguf, hf;
 };
 
 inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::size, "block_count", "num_hidden_layers"},
     {GgufField::Type::size, "embedding_length", "hidden_size"},
-    {GgufField::Type::size, "feed_forward_length", "intermediate_size"},
-    {GgufField::Type::size, "attention.head_count", "num_attention_heads"},
-    {GgufField::Type::size, "attention.head_count_kv", "num_key_value_heads"},
+    {GgufField::Type::given, "feed_forward_length", "intermediate_size"},
+    {GgufField::Type::given, "attention.head_count", "num_attention_heads"},
     {GgufField::Type::size, "attention.key_length", "head_dim"},
     {GgufField::Type::count, "attention.sliding_window", "sliding_window"},
     {GgufField::Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps"},
@@ -37,6 +36,22 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::real, "rope.freq_base_swa", "rope_local_base_freq"},
     {GgufField::Type::count, "expert_count", "num_local_experts"},
     {GgufField::Type::count, "expert_used_count", "num_experts_per_tok"},
+    {GgufField::Type::count, "expert_shared_count", "n_shared_experts"},
+    {GgufField::Type::given, "expert_feed_forward_length", "moe_intermediate_size"},
+    {GgufField::Type::given, "expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
+    {GgufField::Type::count, "expert_group_count", "n_group"},
+    {GgufField::Type::count, "expert_group_used_count", "topk_group"},
+    {GgufField::Type::count, "leading_dense_block_count", "first_k_dense_replace"},
+    {GgufField::Type::given, "interleave_moe_layer_step", "moe_layer_interval"},
+    {GgufField::Type::real, "expert_weights_scale", "routed_scaling_factor"},
+    {GgufField::Type::flag, "expert_weights_norm", "norm_topk_prob"},
+    {GgufField::Type::size, "ssm.conv_kernel", "conv_kernel"},
+    {GgufField::Type::size, "ssm.inner_size", "ssm_inner_size"},
+    {GgufField::Type::size, "ssm.state_size", "state_size"},
+    {GgufField::Type::given, "ssm.group_count", "n_groups"},
+    {GgufField::Type::size, "ssm.time_step_rank", "time_step_rank"},
+    {GgufField::Type::flag, "ssm.dt_b_c_rms", "ssm_dt_b_c_rms"},
+    {GgufField::Type::size, "shortconv.l_cache", "conv_L_cache"},
     {GgufField::Type::size, "vocab_size", "vocab_size"},
 };
 
@@ -47,6 +62,7 @@ class GgufConfigWriter {
 
   Json write() {
     const auto name = gguf_.get<std::string_view>("general.architecture");
+    if (name.size() > 100) gguf_.at("general.architecture").fail_expected("a name of at most 100 characters");
     prefix_ = concat(name, ".");
     out_.begin_object();
     put("model_type", "general.architecture", name);
@@ -54,8 +70,10 @@ class GgufConfigWriter {
     // Every model has a norm. (An unknown architecture has none of these keys, and is somebody else's message.)
     if (written_.contains("hidden_size") && !written_.contains("rms_norm_eps") && !written_.contains("layer_norm_eps"))
       gguf_.at(full("attention.layer_norm_rms_epsilon"));
+    write_kv_heads();
     write_head_width();
     write_window_pattern();
+    write_gating();
     write_rope_scaling();
     write_vocabulary();
     pass_on_the_rest();
@@ -98,6 +116,12 @@ class GgufConfigWriter {
       return;
     }
     switch (field.type) {
+      case GgufField::Type::given:
+        if (size_of(*value) == 0) {
+          out_.label(field.hf, key);
+          return;
+        }
+        [[fallthrough]];
       case GgufField::Type::size:
         if (size_of(*value) < 1) value->fail_expected("a whole number above 0");
         return put(field.hf, key, size_of(*value));
@@ -105,6 +129,43 @@ class GgufConfigWriter {
       case GgufField::Type::real: return put(field.hf, key, value->as<double>());
       case GgufField::Type::flag: return put(field.hf, key, value->as<bool>());
     }
+  }
+
+  // Key and value heads: one number, or one for each layer; the layers of a hybrid that do not attend have none.
+  void write_kv_heads() {
+    const std::string key = full("attention.head_count_kv");
+    const auto value = take("attention.head_count_kv");
+    std::vector<index_t> some;
+    if (!value) {
+      out_.label("num_key_value_heads", key);
+      return;
+    }
+    if (!value->is_array()) {
+      some.push_back(value->as<index_t>());
+    } else {
+      std::vector<std::string> types;
+      for (const index_t heads : value->as<std::vector<index_t>>()) {
+        types.emplace_back(heads == 0 ? "recurrent" : "full_attention");
+        if (heads != 0) some.push_back(heads);
+      }
+      const auto layers = gguf_.get<index_t>(full("block_count"));
+      if (!std::cmp_equal(types.size(), layers)) value->fail_expected(concat("one number, or one for each of ", layers, " layers"));
+      if (some.size() < types.size()) put("layer_types", "attention.head_count_kv", types);
+      if (std::adjacent_find(some.begin(), some.end(), std::not_equal_to<>()) != some.end())
+        value->fail("layers that differ are not supported");
+    }
+    if (!written_.contains("num_attention_heads") || some.empty()) return;
+    if (some[0] < 1) value->fail_expected("a whole number above 0");
+    put("num_key_value_heads", key, some[0]);
+  }
+
+  // How a router's logits become scores.
+  void write_gating() {
+    const auto value = take("expert_gating_func");
+    if (!value) return;
+    const auto number = value->as<index_t>();
+    if (number < 1 || number > 3) value->fail_expected("1 (softmax), 2 (sigmoid) or 3 (softmax of the chosen)");
+    put("scoring_func", full("expert_gating_func"), std::string(number == 2 ? "sigmoid" : "softmax"));
   }
 
   // Width of a head: of keys and values, and of its rotated part.

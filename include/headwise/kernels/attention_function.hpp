@@ -20,7 +20,8 @@ using RowAttentionFunction = void (*)(const Attend& a, index_t kv_heads, const S
 /// `attend` of kernels/attention.hpp for another score or normaliser. Pre: this CPU has `target`.
 template <class Score, class Normaliser = Softmax>
 AttentionFunction<Score, Normaliser> attention_function([[maybe_unused]] Target target) noexcept {
-  static_assert(ScorePolicy<Score>, "a score needs tile(const ScoreTile&) const or modify(const ScoreTile&) const");
+  static_assert(ScorePolicy<Score>,
+                "a score must have tile(const ScoreTile&) const or modify(const ScoreTile&) const; see kernels/attention_policy.hpp");
   static_assert(OnlineNormaliser<Normaliser>, "a normaliser needs absorb, merge and finish (kernels/attention_policy.hpp)");
 #if HEADWISE_X86
   if (target >= Target::avx512) return &avx512::attend<Score, Normaliser>;
@@ -32,7 +33,8 @@ AttentionFunction<Score, Normaliser> attention_function([[maybe_unused]] Target 
 /// Attention by whole score rows: normalisers that see all scores and heads of a token at once. Slower, and O(entries) memory.
 template <class Score, class Normaliser>
 RowAttentionFunction<Score, Normaliser> row_attention_function([[maybe_unused]] Target target) noexcept {
-  static_assert(ScorePolicy<Score>, "a score needs tile(const ScoreTile&) const or modify(const ScoreTile&) const");
+  static_assert(ScorePolicy<Score>,
+                "a score must have tile(const ScoreTile&) const or modify(const ScoreTile&) const; see kernels/attention_policy.hpp");
   static_assert(RowNormaliser<Normaliser>, "a row normaliser needs rows(const ScoreRows&) (kernels/attention_policy.hpp)");
 #if HEADWISE_X86
   if (target >= Target::avx512) return &avx512::attend_rows<Score, Normaliser>;

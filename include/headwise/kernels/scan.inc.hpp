@@ -12,87 +12,216 @@ HEADWISE_HOT void store_lanes(float* p, Vf a, int n) {
   store(p, a, n);
 }
 
-// What the state's vector at (key, column) is multiplied with for token t.
+// What a vector of the state is multiplied with for a token: d points at the token's factors, `key` and `column` say which of them.
 template <Decay D, bool Whole>
-HEADWISE_HOT Vf decayed(const Scan& s, Vf state, index_t t, index_t key, index_t column, int n) {
+HEADWISE_HOT Vf decayed(const Scan& s, Vf state, const float* d, index_t key, index_t column, int n) {
   if constexpr (D == Decay::none) return state;
-  const float* const d = s.decay + t * s.decay_stride;
   if constexpr (D == Decay::token) return mul(state, splat(*d));
   if constexpr (D == Decay::key) return mul(state, splat(d[key]));
   if constexpr (D == Decay::value) return mul(state, load_lanes<Whole>(d + column, n));
   return mul(state, exp(mul(load_lanes<Whole>(d + column, n), load_lanes<Whole>(s.rates + key * s.state_stride + column, n))));
 }
 
-// Keys keys of one vector of columns over all tokens, in registers. What earlier keys added to the outputs is there already.
-template <Decay D, int Keys, bool Whole>
-HEADWISE_HOT void scan_tile(const Scan& s, index_t key, index_t column, int n) {
-  Vf state[Keys];
+// One token for V vectors of columns, all keys: for few tokens, whose cost is to read and to write the state.
+template <Decay D, int V, bool Whole>
+HEADWISE_HOT void scan_token(const Scan& s, index_t t, index_t column, int n) {
+  const float *const k = s.k + t * s.k_stride, *const q = s.q + t * s.q_stride, *const d = s.decay + t * s.decay_stride;
+  const float* const from = t == 0 ? s.from : s.to;
+  Vf v[V], sum[V];
   HEADWISE_UNROLL
-  for (int i = 0; i < Keys; ++i) state[i] = load_lanes<Whole>(s.from + (key + i) * s.state_stride + column, n);
-  for (index_t t = 0; t < s.tokens; ++t) {
-    const Vf v = load_lanes<Whole>(s.v + t * s.v_stride + column, n);
-    const float *const k = s.k + t * s.k_stride + key, *const q = s.q + t * s.q_stride + key;
-    float* const out = s.out + t * s.out_stride + column;
-    Vf sum = key > 0 ? load_lanes<Whole>(out, n) : zero();
-    HEADWISE_UNROLL
-    for (int i = 0; i < Keys; ++i) {
-      state[i] = fma(splat(k[i]), v, decayed<D, Whole>(s, state[i], t, key + i, column, n));
-      sum = fma(splat(q[i]), state[i], sum);
-    }
-    store_lanes<Whole>(out, sum, n);
+  for (int j = 0; j < V; ++j) {
+    v[j] = load_lanes<Whole>(s.v + t * s.v_stride + column + j * kLanes, n);
+    sum[j] = zero();
+  }
+  for (index_t key = 0; key < s.keys; ++key) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) {
+    const index_t at = key * s.state_stride + column + j * kLanes;
+    const Vf state = fma(splat(k[key]), v[j], decayed<D, Whole>(s, load_lanes<Whole>(from + at, n), d, key, column + j * kLanes, n));
+    sum[j] = fma(splat(q[key]), state, sum[j]);
+    store_lanes<Whole>(s.to + at, state, n);
   }
   HEADWISE_UNROLL
-  for (int i = 0; i < Keys; ++i) store_lanes<Whole>(s.to + (key + i) * s.state_stride + column, state[i], n);
+  for (int j = 0; j < V; ++j) store_lanes<Whole>(s.out + t * s.out_stride + column + j * kLanes, sum[j], n);
 }
 
-// The delta rule of one vector of columns: what the state answers to k is needed before it changes, so all keys go through a token
-// together.
-template <Decay D, bool Whole>
-HEADWISE_HOT void scan_delta(const Scan& s, index_t column, int n) {
-  for (index_t key = 0; key < s.keys; ++key)
-    store_lanes<Whole>(s.to + key * s.state_stride + column, load_lanes<Whole>(s.from + key * s.state_stride + column, n), n);
-  for (index_t t = 0; t < s.tokens; ++t) {
-    const float *const k = s.k + t * s.k_stride, *const q = s.q + t * s.q_stride;
-    Vf answer = zero(), sum = zero();
-    for (index_t key = 0; key < s.keys; ++key) {
-      float* const p = s.to + key * s.state_stride + column;
-      const Vf state = decayed<D, Whole>(s, load_lanes<Whole>(p, n), t, key, column, n);
-      answer = fma(splat(k[key]), state, answer);
-      store_lanes<Whole>(p, state, n);
-    }
-    const Vf v = mul(splat(s.beta[t * s.beta_stride]), sub(load_lanes<Whole>(s.v + t * s.v_stride + column, n), answer));
-    for (index_t key = 0; key < s.keys; ++key) {
-      float* const p = s.to + key * s.state_stride + column;
-      const Vf state = fma(splat(k[key]), v, load_lanes<Whole>(p, n));
-      sum = fma(splat(q[key]), state, sum);
-      store_lanes<Whole>(p, state, n);
-    }
-    store_lanes<Whole>(s.out + t * s.out_stride + column, sum, n);
-  }
-}
+inline constexpr index_t kFewTokens = 3;
+inline constexpr index_t kScanTokens = 16, kScanKeys = 128;               // at a time
+inline constexpr int kScanVectors = kLanes == 16 ? 4 : 2, kScanTile = 4;  // a tile's registers
 
-template <Decay D, bool Whole>
-HEADWISE_HOT void scan_column(const Scan& s, index_t column, int n) {
-  if (s.beta != nullptr) return scan_delta<D, Whole>(s, column, n);
-  index_t key = 0;
-  for (; key + 8 <= s.keys; key += 8) scan_tile<D, 8, Whole>(s, key, column, n);
-  for (; key < s.keys; ++key) scan_tile<D, 1, Whole>(s, key, column, n);
+// Some tokens' rows for some keys and columns, next to one another: rows of all heads lie so far apart that few of them fit a cache's set.
+struct ScanRows {
+  float q[kScanTokens * kScanKeys], k[kScanTokens * kScanKeys], decay[kScanTokens * kScanKeys];
+  float v[kScanTokens * kScanVectors * kLanes], out[kScanTokens * kScanVectors * kLanes];
+};
+
+struct ScanChunk {
+  index_t first, tokens, key, keys;  // of the call
+};
+
+// Each row is in a page of its own, where no hardware looks ahead.
+HEADWISE_HOT void prefetch_row(const float* row, index_t n) {
+  for (index_t i = 0; i < n; i += 16) prefetch_l2(row + i);
 }
 
 template <Decay D>
-HEADWISE_HOT void scan_columns(const Scan& s) {
-  index_t column = 0;
-  for (; column + kLanes <= s.values; column += kLanes) scan_column<D, true>(s, column, kLanes);
-  if (column < s.values) scan_column<D, false>(s, column, static_cast<int>(s.values - column));
+HEADWISE_KERNEL void gather_keys(Scan s, ScanChunk c, ScanRows& rows) {
+  const auto bytes = static_cast<std::size_t>(c.keys) * sizeof(float);
+  for (index_t t = c.first + c.tokens; t < std::min(c.first + 2 * c.tokens, s.tokens); ++t) {  // the next chunk's
+    prefetch_row(s.q + t * s.q_stride + c.key, c.keys);
+    prefetch_row(s.k + t * s.k_stride + c.key, c.keys);
+    if constexpr (D == Decay::key) prefetch_row(s.decay + t * s.decay_stride + c.key, c.keys);
+    if (c.key == 0) prefetch_row(s.v + t * s.v_stride, s.values);
+    if (c.key == 0) prefetch_row(s.out + t * s.out_stride, s.values);
+  }
+  for (index_t t = 0; t < c.tokens; ++t) {
+    std::memcpy(rows.q + t * kScanKeys, s.q + (c.first + t) * s.q_stride + c.key, bytes);
+    std::memcpy(rows.k + t * kScanKeys, s.k + (c.first + t) * s.k_stride + c.key, bytes);
+    if constexpr (D == Decay::key) std::memcpy(rows.decay + t * kScanKeys, s.decay + (c.first + t) * s.decay_stride + c.key, bytes);
+  }
 }
 
-HEADWISE_KERNEL void scan(const Scan& s) {
+// Keys keys of V vectors of columns over the chunk's tokens, in registers. What earlier keys added to the outputs is there already.
+template <Decay D, int Keys, int V, bool Whole>
+HEADWISE_HOT void scan_tile(const Scan& s, ScanChunk c, ScanRows& rows, index_t key, index_t column, int n) {
+  const float* const from = c.first == 0 ? s.from : s.to;
+  Vf state[Keys][V];
+  HEADWISE_UNROLL
+  for (int i = 0; i < Keys; ++i) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) state[i][j] = load_lanes<Whole>(from + (c.key + key + i) * s.state_stride + column + j * kLanes, n);
+  for (index_t t = 0; t < c.tokens; ++t) {
+    const float *const k = rows.k + t * kScanKeys + key, *const q = rows.q + t * kScanKeys + key;
+    const float* const d = D == Decay::key ? rows.decay + t * kScanKeys - c.key : s.decay + (c.first + t) * s.decay_stride;
+    float *const v = rows.v + t * kScanVectors * kLanes, *const out = rows.out + t * kScanVectors * kLanes;
+    Vf sum[V];
+    HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) sum[j] = load(out + j * kLanes);
+    HEADWISE_UNROLL
+    for (int i = 0; i < Keys; ++i) HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) {
+      state[i][j] = fma(splat(k[i]), load(v + j * kLanes), decayed<D, Whole>(s, state[i][j], d, c.key + key + i, column + j * kLanes, n));
+      sum[j] = fma(splat(q[i]), state[i][j], sum[j]);
+    }
+    HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) store(out + j * kLanes, sum[j]);
+  }
+  HEADWISE_UNROLL
+  for (int i = 0; i < Keys; ++i) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) store_lanes<Whole>(s.to + (c.key + key + i) * s.state_stride + column + j * kLanes, state[i][j], n);
+}
+
+// The chunk's keys for V vectors of columns.
+template <Decay D, int V, bool Whole>
+HEADWISE_HOT void scan_chunk(const Scan& s, ScanChunk c, ScanRows& rows, index_t column, int n) {
+  for (index_t t = 0; t < c.tokens; ++t) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) {
+    const index_t at = column + j * kLanes, to = (t * kScanVectors + j) * kLanes;
+    store(rows.v + to, load_lanes<Whole>(s.v + (c.first + t) * s.v_stride + at, n));
+    store(rows.out + to, c.key > 0 ? load_lanes<Whole>(s.out + (c.first + t) * s.out_stride + at, n) : zero());
+  }
+  index_t key = 0;
+  for (; key + kScanTile <= c.keys; key += kScanTile) scan_tile<D, kScanTile, V, Whole>(s, c, rows, key, column, n);
+  for (; key < c.keys; ++key) scan_tile<D, 1, V, Whole>(s, c, rows, key, column, n);
+  for (index_t t = 0; t < c.tokens; ++t) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j)
+    store_lanes<Whole>(s.out + (c.first + t) * s.out_stride + column + j * kLanes, load(rows.out + (t * kScanVectors + j) * kLanes), n);
+}
+
+// The delta rule of V vectors of columns: what the state answers to k is needed before it changes, so all keys go through a token
+// together. One pass a token: while it writes what the token adds, it decays that for the next token and asks for its answer. Several
+// vectors, because the sums over the keys are chains.
+template <Decay D, int V, bool Whole>
+HEADWISE_HOT void scan_delta(const Scan& s, index_t column, int n) {
+  Vf answer[V], sum[V], v[V];
+  HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) answer[j] = zero();
+  for (index_t key = 0; key < s.keys; ++key) HEADWISE_UNROLL
+  for (int j = 0; j < V; ++j) {
+    const index_t at = key * s.state_stride + column + j * kLanes;
+    Vf state = load_lanes<Whole>(s.from + at, n);
+    if (s.tokens > 0) {
+      state = decayed<D, Whole>(s, state, s.decay, key, column + j * kLanes, n);
+      answer[j] = fma(splat(s.k[key]), state, answer[j]);
+    }
+    store_lanes<Whole>(s.to + at, state, n);
+  }
+  for (index_t t = 0; t < s.tokens; ++t) {
+    const float *const k = s.k + t * s.k_stride, *const q = s.q + t * s.q_stride, *const next = k + s.k_stride;
+    HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) {
+      v[j] = mul(splat(s.beta[t * s.beta_stride]), sub(load_lanes<Whole>(s.v + t * s.v_stride + column + j * kLanes, n), answer[j]));
+      answer[j] = sum[j] = zero();
+    }
+    const bool last = t + 1 == s.tokens;
+    for (index_t key = 0; key < s.keys; ++key) HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) {
+      float* const p = s.to + key * s.state_stride + column + j * kLanes;
+      Vf state = fma(splat(k[key]), v[j], load_lanes<Whole>(p, n));
+      sum[j] = fma(splat(q[key]), state, sum[j]);
+      if (!last) {
+        state = decayed<D, Whole>(s, state, s.decay + (t + 1) * s.decay_stride, key, column + j * kLanes, n);
+        answer[j] = fma(splat(next[key]), state, answer[j]);
+      }
+      store_lanes<Whole>(p, state, n);
+    }
+    HEADWISE_UNROLL
+    for (int j = 0; j < V; ++j) store_lanes<Whole>(s.out + t * s.out_stride + column + j * kLanes, sum[j], n);
+  }
+}
+
+// Runs `Part` over all columns: V vectors at a time, then one, then what is left of one.
+template <template <int, bool> class Part, int V, class... Args>
+HEADWISE_HOT void over_columns(const Scan& s, Args&&... args) {
+  index_t column = 0;
+  for (; column + V * kLanes <= s.values; column += V * kLanes) Part<V, true>::run(s, column, kLanes, args...);
+  for (; column + kLanes <= s.values; column += kLanes) Part<1, true>::run(s, column, kLanes, args...);
+  if (column < s.values) Part<1, false>::run(s, column, static_cast<int>(s.values - column), args...);
+}
+
+template <Decay D>
+struct ScanParts {
+  template <int V, bool Whole>
+  struct Delta {
+    HEADWISE_HOT static void run(const Scan& s, index_t column, int n) { scan_delta<D, V, Whole>(s, column, n); }
+  };
+  template <int V, bool Whole>
+  struct Token {
+    HEADWISE_HOT static void run(const Scan& s, index_t column, int n, index_t t) { scan_token<D, V, Whole>(s, t, column, n); }
+  };
+  template <int V, bool Whole>
+  struct Chunk {
+    HEADWISE_HOT static void run(const Scan& s, index_t column, int n, ScanChunk c, ScanRows& rows) {
+      scan_chunk<D, V, Whole>(s, c, rows, column, n);
+    }
+  };
+};
+
+template <Decay D>
+HEADWISE_HOT void scan_with(const Scan& s) {
+  using Parts = ScanParts<D>;
+  if (s.beta != nullptr) return over_columns<Parts::template Delta, 4>(s);
+  if (s.tokens <= kFewTokens) {
+    if (s.tokens == 0)
+      for (index_t key = 0; key < s.keys; ++key) std::copy_n(s.from + key * s.state_stride, s.values, s.to + key * s.state_stride);
+    for (index_t t = 0; t < s.tokens; ++t) over_columns<Parts::template Token, 4>(s, t);
+    return;
+  }
+  ScanRows rows;
+  for (index_t first = 0; first < s.tokens; first += kScanTokens)
+    for (index_t key = 0; key < s.keys; key += kScanKeys) {
+      const ScanChunk c{first, std::min(kScanTokens, s.tokens - first), key, std::min(kScanKeys, s.keys - key)};
+      gather_keys<D>(s, c, rows);
+      over_columns<Parts::template Chunk, kScanVectors>(s, c, rows);
+    }
+}
+
+HEADWISE_KERNEL void scan(const Scan& call) {
+  const Scan s = call;  // a copy that no store of floats can change
   switch (s.kind) {
-    case Decay::none: return scan_columns<Decay::none>(s);
-    case Decay::token: return scan_columns<Decay::token>(s);
-    case Decay::key: return scan_columns<Decay::key>(s);
-    case Decay::value: return scan_columns<Decay::value>(s);
-    case Decay::cell: return scan_columns<Decay::cell>(s);
+    case Decay::none: return scan_with<Decay::none>(s);
+    case Decay::token: return scan_with<Decay::token>(s);
+    case Decay::key: return scan_with<Decay::key>(s);
+    case Decay::value: return scan_with<Decay::value>(s);
+    case Decay::cell: return scan_with<Decay::cell>(s);
   }
 }
 

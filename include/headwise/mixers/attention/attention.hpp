@@ -73,8 +73,6 @@ std::span<const std::span<const std::byte* const>> store_entries(const Frame& f,
 template <Mask M = Causal, class P = QkvProjection, class S = kernels::DotScore, class N = kernels::Softmax>
 class Attention {
   static_assert(Project<P>, "Attention<Mask, Project>: Project must have heads(), layout() and project(In, Qkv&) const");
-  static_assert(kernels::ScorePolicy<S>,
-                "a score must have tile(const ScoreTile&) const or modify(const ScoreTile&) const; see kernels/attention_policy.hpp");
 
  public:
   using State = std::conditional_t<is_stateless_v<state_of<P>>, KvState, AllOf<KvState, state_of<P>>>;
