@@ -56,6 +56,7 @@
 #include "headwise/families/nemotron_h.hpp"
 #include "headwise/families/nomic_bert.hpp"
 #include "headwise/families/olmo3.hpp"
+#include "headwise/families/olmo_hybrid.hpp"
 #include "headwise/families/olmoe.hpp"
 #include "headwise/families/openai_gpt.hpp"
 #include "headwise/families/opt.hpp"
@@ -97,7 +98,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Mixtral>().add<Qwen2Moe>().add<Qwen3Moe>().add<Olmoe>().add<GraniteMoe>().add<PhiMoe>().add<Ernie45Moe>().add<Glm4Moe>();
   zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>().add<LongCatFlash>().add<JetMoe>();
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<RecurrentGemma>().add<Qwen3Next>();
-  zoo.add<NemotronH>().add<Jamba>();
+  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
