@@ -16,7 +16,7 @@ template <class R, class E>
   moe.router.num_experts = c.size({"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"});
   if (moe.router.num_experts > kMost) c.fail(concat("num_experts: expected at most ", kMost, ", found ", moe.router.num_experts));
   if constexpr (requires { moe.router.top_k; }) {
-    moe.router.top_k = c.size({"num_experts_per_tok", "moe_k", "moe_topk", "moe_top_k"});
+    moe.router.top_k = c.size({"num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk", "moe_top_k"});
     if (moe.router.top_k > moe.router.num_experts)
       c.fail(concat("num_experts_per_tok: expected at most ", moe.router.num_experts, " (experts), found ", moe.router.top_k));
   }
@@ -70,9 +70,9 @@ struct MoeParts : DecoderParts<N, GatedMlp> {
   router.score = RouterScore::sigmoid;
   router.choice_bias = true;
   router.group_pairs = true;
-  router.groups = c.size_or("n_group", 1);
+  router.groups = c.size_or({"n_group", "num_expert_group"}, 1);
   router.top_groups = c.size_or("topk_group", 1);
-  router.renormalise = c.get_or("norm_topk_prob", true);
+  router.renormalise = c.get_or({"norm_topk_prob", "moe_renormalize"}, true);
   router.scale = static_cast<float>(c.number_or("routed_scaling_factor", 1.0));
 }
 

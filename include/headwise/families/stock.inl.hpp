@@ -1,5 +1,6 @@
 #pragma once
 #include "headwise/families/albert.hpp"
+#include "headwise/families/bailing_hybrid.hpp"
 #include "headwise/families/bart.hpp"
 #include "headwise/families/bert.hpp"
 #include "headwise/families/bert2bert.hpp"
@@ -36,6 +37,7 @@
 #include "headwise/families/granite_moe_hybrid.hpp"
 #include "headwise/families/jamba.hpp"
 #include "headwise/families/jetmoe.hpp"
+#include "headwise/families/kimi_linear.hpp"
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/led.hpp"
 #include "headwise/families/lfm2.hpp"
@@ -98,7 +100,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Mixtral>().add<Qwen2Moe>().add<Qwen3Moe>().add<Olmoe>().add<GraniteMoe>().add<PhiMoe>().add<Ernie45Moe>().add<Glm4Moe>();
   zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>().add<LongCatFlash>().add<JetMoe>();
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<RecurrentGemma>().add<Qwen3Next>();
-  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>();
+  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>().add<KimiLinear>().add<BailingHybrid>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();

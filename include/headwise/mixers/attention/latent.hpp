@@ -29,7 +29,7 @@ class LatentProjection {
     bool bias = false;  // of q_down and kv_down
     float norm_eps = 1e-6f;
     float q_scale = 1.0f, kv_scale = 1.0f;  // of the latents behind their norms (arXiv:2509.01322)
-    RotaryConfig rotary{};
+    RotaryConfig rotary{};                  // dims 0: r and q'' are not rotated
   };
 
   LatentProjection(const Config& c, const Build& b);

@@ -10,6 +10,7 @@ inline const LatentProjection::Config& checked(const LatentProjection::Config& c
   const std::string where = b.path("q");
   check_heads({c.hidden_size, c.num_attention_heads, 1, c.nope_dim + c.rope_dim}, where);
   check_sizes(where, {{c.kv_rank, "kv_rank"}, {c.nope_dim, "nope_dim"}, {c.rope_dim, "rope_dim"}, {c.value_dim, "value_dim"}});
+  if (c.rotary.dims == 0) return c;
   if (c.rotary.dims != c.rope_dim) fail(where, concat("a rotation of ", c.rope_dim, " coordinates"), std::to_string(c.rotary.dims));
   check_rotary(c.rotary, c.rope_dim, where);
   return c;
@@ -22,7 +23,7 @@ HEADWISE_LOAD_TIME LatentProjection::LatentProjection(const Config& c, const Bui
       q_(c.q_rank > 0 ? c.q_rank : c.hidden_size, c.num_attention_heads * (c.nope_dim + c.rope_dim), false, b.scope("q")),
       kv_down_(c.hidden_size, c.kv_rank + c.rope_dim, c.bias, b.scope("kv_down")),
       kv_norm_({c.kv_rank, c.norm_eps}, b.scope("kv_norm")),
-      angles_(rotary_stream(c.rotary, b)) {
+      angles_(c.rotary.dims > 0 ? rotary_stream(c.rotary, b) : Slot()) {
   if (c.q_rank > 0) {
     q_down_.emplace(c.hidden_size, c.q_rank, c.bias, b.scope("q_down"));
     q_norm_.emplace(RmsNorm::Config{c.q_rank, c.norm_eps}, b.scope("q_norm"));
@@ -81,15 +82,17 @@ HEADWISE_INLINE void LatentProjection::project(In in, Qkv& o) const {
   kv_down_.forward(in.x, kv, f);
   normalise(kv_norm_, kv.col_range(0, rank), config_.kv_scale);
 
-  const View angles = f.at(angles_);
-  const auto rotate = [&](float* x, index_t stride, index_t first, index_t last, index_t count, index_t step_of) {
-    step.kernels.elementwise.rope(x, stride, last - first, count, step_of, angles.row(first), angles.row(first) + n, angles.stride, n,
-                                  config_.rotary.pairs);
-  };
-  step.parallel_rows(t, 2 * (h + 1) * rope, [&](index_t first, index_t last) {
-    rotate(q.row(first) + nope, q.stride, first, last, h, nope + rope);
-    rotate(kv.row(first) + rank, kv.stride, first, last, 1, rope);
-  });
+  if (config_.rotary.dims > 0) {
+    const View angles = f.at(angles_);
+    const auto rotate = [&](float* x, index_t stride, index_t first, index_t last, index_t count, index_t step_of) {
+      step.kernels.elementwise.rope(x, stride, last - first, count, step_of, angles.row(first), angles.row(first) + n, angles.stride, n,
+                                    config_.rotary.pairs);
+    };
+    step.parallel_rows(t, 2 * (h + 1) * rope, [&](index_t first, index_t last) {
+      rotate(q.row(first) + nope, q.stride, first, last, h, nope + rope);
+      rotate(kv.row(first) + rank, kv.stride, first, last, 1, rope);
+    });
+  }
 
   const View absorbed = arena.take_view(t, h * (rank + rope));
   each_head(key_up_, q, nope + rope, absorbed, rank + rope, f);

@@ -48,6 +48,29 @@ struct GatedHeads : P {
   Linear gate;
 };
 
+/// Wo gets head_h * sigmoid(g_h . x), or, where P has an `emit`, what that made of head_h      Gated attention, arXiv:2505.06708
+/// Weights: P's, `gate` (h, d).
+template <class P>
+struct GatedWholeHeads : P {
+  using Config = typename P::Config;
+  GatedWholeHeads(const Config& c, const Build& b) : P(c, b), gate(c.hidden_size, this->heads(), false, b.scope("gate")) {}
+  View emit(In in, const Qkv& qkv, View heads) const {
+    if constexpr (requires { P::emit(in, qkv, heads); }) heads = P::emit(in, qkv, heads);
+    const Step& step = in.frame.step;
+    const View g = step.arena.take_view(heads.rows, gate.out());
+    const index_t n = heads.cols / g.cols;
+    gate.forward(in.x, g, in.frame);
+    step.parallel_rows(g.rows, heads.cols + 8 * g.cols, [&](index_t begin, index_t end) {
+      step.kernels.elementwise.activate(Activation::sigmoid, g.row(begin), g.stride, end - begin, g.cols, g.row(begin), g.stride);
+      for (index_t t = begin; t < end; ++t)
+        for (index_t h = 0; h < g.cols; ++h)
+          step.kernels.elementwise.scale(heads.row(t) + h * n, n, g(t, h), 1, n, heads.row(t) + h * n, n);
+    });
+    return heads;
+  }
+  Linear gate;
+};
+
 /// Wo gets head_h * sigmoid(w2_h relu(W1_h x_h + b1_h) + b2_h), or, with 0 units, sigmoid(w2_h x_h + b2_h): each head looks at its own
 /// slice x_h of the input                                                  Quantizable transformers' gated attention, arXiv:2306.12929
 /// Weights: P's, `gate.up` (h n, k), `gate.up_bias` (h n), `gate.down` (h, n or k), `gate.down_bias` (h).

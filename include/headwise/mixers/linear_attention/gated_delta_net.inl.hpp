@@ -13,10 +13,13 @@ inline const GatedDeltaNet::Config& checked(const GatedDeltaNet::Config& c, cons
                             {c.key_heads, "key_heads"},
                             {c.value_heads, "value_heads"},
                             {c.key_dim, "key_dim"},
-                            {c.value_dim, "value_dim"}});
+                            {c.value_dim, "value_dim"},
+                            {c.decay_rank + 1, "decay_rank"},
+                            {c.gate_rank + 1, "gate_rank"}});
   checked_mul(checked_mul(c.value_heads, c.value_dim, b.path("v")), c.key_dim, b.path("v"));
   if (c.value_heads % c.key_heads != 0)
     fail(b.path("q"), concat("key heads that divide the ", c.value_heads, " value heads"), std::to_string(c.key_heads));
+  if (!(c.decay_floor <= 0)) fail(b.path("a"), "a floor of the decays' logarithms below 0", std::to_string(c.decay_floor));
   return c;
 }
 
@@ -24,13 +27,22 @@ inline const GatedDeltaNet::Config& checked(const GatedDeltaNet::Config& c, cons
 
 HEADWISE_LOAD_TIME GatedDeltaNet::GatedDeltaNet(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
-      in_(c.hidden_size, {{"q", keys()}, {"k", keys()}, {"v", values()}, {"z", values()}, {"b", c.value_heads}, {"a", c.value_heads}}, b),
+      in_(c.hidden_size,
+          {{"q", keys()},
+           {"k", keys()},
+           {"v", values()},
+           c.gate_rank > 0 ? LinearPart{"z_down", c.gate_rank} : LinearPart{"z", values()},
+           {"b", c.value_heads},
+           c.decay_rank > 0 ? LinearPart{"a_down", c.decay_rank} : LinearPart{"a", decays()}},
+          b),
       conv_({2 * keys() + values(), c.kernel_size, false, Activation::silu}, b.scope("conv")),
       rate_(b.vector("a_log", c.value_heads)),
-      step_bias_(b.vector("dt_bias", c.value_heads)),
+      step_bias_(b.vector("dt_bias", decays())),
       norm_(b.vector("head_norm.weight", c.value_dim)),
       out_(values(), c.hidden_size, false, b.scope("o")) {
   for (float& a : rate_) a = -std::exp(a);
+  if (c.gate_rank > 0) z_up_ = Linear(c.gate_rank, values(), false, b.scope("z"));
+  if (c.decay_rank > 0) a_up_ = Linear(c.decay_rank, decays(), false, b.scope("a"));
 }
 
 HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<State>& states) const {
@@ -45,11 +57,22 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
   in_.forward(in.x, all, f);
   conv_.forward(all.col_range(0, qkv.cols), qkv, f, states.template part<0>(arena));
   const View q = qkv.col_range(0, keys()), k = qkv.col_range(keys(), 2 * keys()), v = qkv.col_range(2 * keys(), qkv.cols);
-  const View z = all.col_range(qkv.cols, qkv.cols + values()), b = all.col_range(z.cols + qkv.cols, z.cols + qkv.cols + h),
-             a = all.col_range(all.cols - h, all.cols);
+  View z = all.col_range(qkv.cols, all.cols - h - (a_up_.in() > 0 ? a_up_.in() : decays()));
+  const View b = all.col_range(qkv.cols + z.cols, qkv.cols + z.cols + h);
+  View a = all.col_range(qkv.cols + z.cols + h, all.cols);
+  const auto raise = [&](const Linear& up, View& x) {  // from its rank
+    if (up.in() == 0) return;
+    const View y = arena.take_view(t, up.out());
+    up.forward(x, y, f);
+    x = y;
+  };
+  raise(z_up_, z);
+  raise(a_up_, a);
 
   const float size = static_cast<float>(n), eps = 1e-6f / size;  // |x|^2 + 1e-6, as a mean
-  step.parallel_rows(t, 8 * keys() + 64 * h, [&](index_t first, index_t last) {
+  const float floor = config_.decay_floor;
+  const index_t each = a.cols / h;  // decays of a head
+  step.parallel_rows(t, 8 * keys() + 64 * a.cols, [&](index_t first, index_t last) {
     for (index_t r = first; r < last; ++r) {
       for (index_t j = 0; j < config_.key_heads; ++j)
         for (const auto& [x, scale] : {std::pair(q.row(r) + j * n, 1 / size), {k.row(r) + j * n, 1 / std::sqrt(size)}}) {
@@ -58,9 +81,12 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
         }
       elementwise.activate(Activation::sigmoid, b.row(r), h, 1, h, b.row(r), h);
       if (config_.negative_eigenvalues) elementwise.scale(b.row(r), h, 2.0f, 1, h, b.row(r), h);
-      elementwise.add(a.row(r), step_bias_.data(), a.row(r), h);
-      elementwise.activate(Activation::softplus, a.row(r), h, 1, h, a.row(r), h);
-      for (index_t j = 0; j < h; ++j) a(r, j) = std::exp(a(r, j) * rate_[static_cast<std::size_t>(j)]);
+      elementwise.add(a.row(r), step_bias_.data(), a.row(r), a.cols);
+      if (floor == 0) elementwise.activate(Activation::softplus, a.row(r), a.cols, 1, a.cols, a.row(r), a.cols);
+      for (index_t j = 0; j < a.cols; ++j) {
+        const float x = a(r, j) * rate_[static_cast<std::size_t>(j / each)];
+        a(r, j) = std::exp(floor == 0 ? x : floor / (1 + std::exp(x)));
+      }
     }
   });
 
@@ -79,8 +105,8 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
                       .q_stride = q.stride,
                       .k_stride = k.stride,
                       .v_stride = v.stride,
-                      .kind = kernels::Decay::token,
-                      .decay = a.row(rows.begin) + j,
+                      .kind = config_.key_decay ? kernels::Decay::key : kernels::Decay::token,
+                      .decay = a.row(rows.begin) + j * each,
                       .decay_stride = a.stride,
                       .beta = b.row(rows.begin) + j,
                       .beta_stride = b.stride,
