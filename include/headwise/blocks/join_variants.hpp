@@ -31,6 +31,32 @@ struct DeepAdd {
   float alpha;
 };
 
+/// in = norm(x);  x = alpha in + beta sublayer(in): the stream goes on from what the sublayer saw           MiniMax-01, arXiv:2501.08313
+/// Weights: the norm's in `norm`.
+template <Norm N>
+struct AddToNormed {
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    typename N::Config norm{};
+    float alpha = 1, beta = 1;
+  };
+  AddToNormed(const Config& c, const Build& b) : norm(c.norm, b.scope("norm")), alpha(c.alpha), beta(c.beta) {}
+  ConstView read(const Frame& f) const {
+    const View x = f.at({}), in = f.step.arena.take_view(x.rows, x.cols);
+    norm.forward(x, in, f);
+    return in;
+  }
+  void write(const Frame& f, ConstView in, View delta) const {
+    const View x = f.at({});
+    f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
+      f.step.kernels.elementwise.add_scaled(in.row(begin), in.stride, alpha, delta.row(begin), delta.stride, beta, end - begin, x.cols,
+                                            x.row(begin), x.stride);
+    });
+  }
+  N norm;
+  float alpha, beta;
+};
+
 /// x = (1 - z) x + z tanh(Wg y + Ug (r x)),  y = relu(sublayer(norm(x))),  r = sigmoid(Wr y + Ur x),  z = sigmoid(Wz y + Uz x - b)
 ///                                                                                                     GTrXL, arXiv:1910.06764
 /// Weights: the norm's in `norm`; `from_delta` Wr, Wz, Wg and `from_stream` Ur, Uz, Ug, each of the names `reset`, `update`, `new` below

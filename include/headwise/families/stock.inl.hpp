@@ -48,6 +48,7 @@
 #include "headwise/families/longt5.hpp"
 #include "headwise/families/mamba.hpp"
 #include "headwise/families/mamba2.hpp"
+#include "headwise/families/minimax.hpp"
 #include "headwise/families/mistral.hpp"
 #include "headwise/families/mixtral.hpp"
 #include "headwise/families/modernbert.hpp"
@@ -100,7 +101,7 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Mixtral>().add<Qwen2Moe>().add<Qwen3Moe>().add<Olmoe>().add<GraniteMoe>().add<PhiMoe>().add<Ernie45Moe>().add<Glm4Moe>();
   zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>().add<LongCatFlash>().add<JetMoe>();
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<RecurrentGemma>().add<Qwen3Next>();
-  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>().add<KimiLinear>().add<BailingHybrid>();
+  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>().add<KimiLinear>().add<BailingHybrid>().add<MiniMax>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
