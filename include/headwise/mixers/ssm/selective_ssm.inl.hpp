@@ -9,8 +9,13 @@ namespace hw {
 namespace detail {
 
 inline const SelectiveSsm::Config& checked(const SelectiveSsm::Config& c, const Build& b) {
-  check_sizes(b.path("in"),
-              {{c.hidden_size, "hidden_size"}, {c.inner_size, "inner_size"}, {c.state_size, "state_size"}, {c.dt_rank, "dt_rank"}});
+  check_sizes(b.path("in"), {{c.hidden_size, "hidden_size"},
+                             {c.inner_size, "inner_size"},
+                             {c.state_size, "state_size"},
+                             {c.dt_rank, "dt_rank"},
+                             {c.heads, "heads"}});
+  if (c.inner_size % c.heads != 0) fail(b.path("x"), concat("heads that divide ", c.inner_size, " channels"), std::to_string(c.heads));
+  if (c.heads > 1 && c.inner_norms) fail(b.path("dt_norm"), "one head where there are inner norms", std::to_string(c.heads));
   return c;
 }
 
@@ -18,19 +23,24 @@ inline const SelectiveSsm::Config& checked(const SelectiveSsm::Config& c, const 
 
 HEADWISE_LOAD_TIME SelectiveSsm::SelectiveSsm(const Config& c, const Build& b)
     : config_(detail::checked(c, b)),
-      in_(c.hidden_size, 2 * c.inner_size, c.bias, b.scope("in")),
+      in_(c.heads == 1 ? Linear(c.hidden_size, 2 * c.inner_size, c.bias, b.scope("in"))
+                       : Linear(c.hidden_size, {{"u", c.inner_size, c.bias}, {"z", c.inner_size, c.bias}}, b)),
       conv_({c.inner_size, c.kernel_size, c.conv_bias, Activation::silu}, b.scope("conv")),
-      x_(c.inner_size, c.dt_rank + 2 * c.state_size, false, b.scope("x")),
-      dt_(c.dt_rank, c.inner_size, true, b.scope("dt")),
       rates_(static_cast<std::size_t>(c.state_size * c.inner_size)),
       skip_(b.vector("d_skip", c.inner_size)),
       out_(c.inner_size, c.hidden_size, c.bias, b.scope("out")) {
-  const MatrixSource a = b.matrix("a_log", c.inner_size, c.state_size);
+  const index_t channels = c.inner_size / c.heads;
   std::vector<float> row(static_cast<std::size_t>(c.state_size));
-  for (index_t i = 0; i < c.inner_size; ++i) {
-    a.read_row(i, row.data());
-    for (index_t n = 0; n < c.state_size; ++n)
-      rates_[static_cast<std::size_t>(n * c.inner_size + i)] = -std::exp(row[static_cast<std::size_t>(n)]);
+  for (index_t j = 0; j < c.heads; ++j) {
+    const auto name = [&](const char* part) { return c.heads == 1 ? std::string(part) : concat(part, ".", j); };
+    x_.emplace_back(channels, c.dt_rank + 2 * c.state_size, false, b.scope(name("x")));
+    dt_.emplace_back(c.dt_rank, channels, true, b.scope(name("dt")));
+    const MatrixSource a = b.matrix(name("a_log"), channels, c.state_size);
+    for (index_t i = 0; i < channels; ++i) {
+      a.read_row(i, row.data());
+      for (index_t n = 0; n < c.state_size; ++n)
+        rates_[static_cast<std::size_t>(n * c.inner_size + j * channels + i)] = -std::exp(row[static_cast<std::size_t>(n)]);
+    }
   }
   if (c.inner_norms) {
     dt_norm_.emplace(RmsNorm::Config{c.dt_rank, c.norm_eps}, b.scope("dt_norm"));
@@ -45,20 +55,24 @@ HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State
   Arena& arena = step.arena;
   const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
   const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
-  const index_t t = in.x.rows, inner = config_.inner_size, n = config_.state_size, rank = config_.dt_rank;
+  const index_t t = in.x.rows, inner = config_.inner_size, n = config_.state_size, rank = config_.dt_rank, heads = config_.heads,
+                channels = inner / heads, each = rank + 2 * n;
 
-  const View all = arena.take_view(t, 2 * inner), x = arena.take_view(t, inner), parts = arena.take_view(t, rank + 2 * n);
+  const View all = arena.take_view(t, 2 * inner), x = arena.take_view(t, inner), parts = arena.take_view(t, heads * each);
   const View u = all.col_range(0, inner), z = all.col_range(inner, 2 * inner), d = arena.take_view(t, inner);
-  const View r = parts.col_range(0, rank), keys = parts.col_range(rank, rank + n), queries = parts.col_range(rank + n, rank + 2 * n);
   in_.forward(in.x, all, f);
   conv_.forward(u, x, f, states.template part<0>(arena));
-  x_.forward(x, parts, f);
-  if (config_.inner_norms) {
-    dt_norm_->forward(r, r, f);
-    b_norm_->forward(keys, keys, f);
-    c_norm_->forward(queries, queries, f);
+  for (index_t j = 0; j < heads; ++j) {
+    const View part = parts.col_range(j * each, (j + 1) * each), r = part.col_range(0, rank);
+    x_[static_cast<std::size_t>(j)].forward(x.col_range(j * channels, (j + 1) * channels), part, f);
+    if (config_.inner_norms) {
+      const View keys = part.col_range(rank, rank + n), queries = part.col_range(rank + n, each);
+      dt_norm_->forward(r, r, f);
+      b_norm_->forward(keys, keys, f);
+      c_norm_->forward(queries, queries, f);
+    }
+    dt_[static_cast<std::size_t>(j)].forward(r, d.col_range(j * channels, (j + 1) * channels), f);
   }
-  dt_.forward(r, d, f);
   const View values = u;  // not needed any more
   step.parallel_rows(t, 24 * inner, [&](index_t first, index_t last) {
     elementwise.activate(Activation::softplus, d.row(first), d.stride, last - first, inner, d.row(first), d.stride);
@@ -72,16 +86,17 @@ HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State
     const RowRange rows = f.tokens().sequences[s];
     const auto move = advance(matrices, s, rows.size(), n * inner, arena);
     constexpr index_t kColumns = 16;  // what a task takes at least
-    step.parallel_rows((inner + kColumns - 1) / kColumns, 16 * rows.size() * n * kColumns, [&](index_t first, index_t last) {
-      const index_t from = first * kColumns, to = std::min(last * kColumns, inner);
+    const index_t tasks = (channels + kColumns - 1) / kColumns;
+    const auto scan = [&](index_t j, index_t from, index_t to) {  // columns of head j
+      const float* const part = parts.row(rows.begin) + j * each;
       kernels.scan({.tokens = rows.size(),
                     .keys = n,
                     .values = to - from,
-                    .q = queries.row(rows.begin),
-                    .k = keys.row(rows.begin),
+                    .q = part + rank + n,
+                    .k = part + rank,
                     .v = values.row(rows.begin) + from,
-                    .q_stride = queries.stride,
-                    .k_stride = keys.stride,
+                    .q_stride = parts.stride,
+                    .k_stride = parts.stride,
                     .v_stride = values.stride,
                     .kind = kernels::Decay::cell,
                     .decay = d.row(rows.begin) + from,
@@ -92,6 +107,12 @@ HEADWISE_INLINE void SelectiveSsm::forward(In in, View delta, const States<State
                     .state_stride = inner,
                     .out = y.row(rows.begin) + from,
                     .out_stride = y.stride});
+    };
+    // Neighbouring tasks of a head are one call.
+    step.parallel_rows(heads * tasks, 16 * rows.size() * n * kColumns, [&](index_t first, index_t last) {
+      for (index_t j = first / tasks; j * tasks < last; ++j)
+        scan(j, j * channels + std::max(first - j * tasks, index_t{0}) * kColumns,
+             j * channels + std::min((last - j * tasks) * kColumns, channels));
     });
   }
   step.parallel_rows(t, 16 * inner, [&](index_t first, index_t last) {
