@@ -41,6 +41,7 @@
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/led.hpp"
 #include "headwise/families/lfm2.hpp"
+#include "headwise/families/lfm3.hpp"
 #include "headwise/families/llama.hpp"
 #include "headwise/families/llama4.hpp"
 #include "headwise/families/longcat_flash.hpp"
@@ -103,7 +104,15 @@ HEADWISE_LOAD_TIME Zoo stock_zoo() {
   zoo.add<Mixtral>().add<Qwen2Moe>().add<Qwen3Moe>().add<Olmoe>().add<GraniteMoe>().add<PhiMoe>().add<Ernie45Moe>().add<Glm4Moe>();
   zoo.add<Dbrx>().add<GptOss>().add<Llama4>().add<DeepSeek>().add<LongCatFlash>().add<JetMoe>();
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<RecurrentGemma>().add<Qwen3Next>();
-  zoo.add<NemotronH>().add<Jamba>().add<OlmoHybrid>().add<KimiLinear>().add<BailingHybrid>().add<MiniMax>().add<Zamba>().add<Zamba2>();
+  zoo.add<NemotronH>()
+      .add<Jamba>()
+      .add<OlmoHybrid>()
+      .add<KimiLinear>()
+      .add<BailingHybrid>()
+      .add<MiniMax>()
+      .add<Zamba>()
+      .add<Zamba2>()
+      .add<Lfm3>();
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>().add<Ernie>().add<LayoutLm>();
   zoo.add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>().add<FNet>().add<BigBird>();
   zoo.add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
