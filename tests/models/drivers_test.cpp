@@ -127,7 +127,8 @@ TEST_P(Drivers, UnequalPromptsTogetherAreThoseAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Drivers,
                          testing::Values("llama", "gemma2", "mixtral", "deepseek-v3", "mamba", "mamba2", "jamba", "falcon_h1",
-                                         "granitemoehybrid", "nemotron_h", "lfm2_moe", "recurrent_gemma", "qwen3_next", "rwkv", "xlstm"),
+                                         "granitemoehybrid", "nemotron_h", "lfm2_moe", "recurrent_gemma", "qwen3_next", "kimi_linear",
+                                         "minimax", "zamba2", "lfm3", "rwkv", "xlstm"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::ranges::replace(name, '-', '_');
