@@ -20,7 +20,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--batch", type=int, default=1, help="sequences side by side")
     parser.add_argument("--first-token", action="store_true", help="seconds from before the load to the first token of the prompt")
-    parser.add_argument("--score")
+    parser.add_argument("--score", help="a text, or ids for a model without a tokenizer: 1,2,3")
     args = parser.parse_args()
 
     ll.llama_backend_init()
@@ -49,10 +49,13 @@ def main():
         return np.ctypeslib.as_array(ctypes.cast(ll.llama_get_logits_ith(context, -1), ctypes.POINTER(ctypes.c_float)), (size,))
 
     if args.score:
-        text = args.score.encode()
-        ids = (ll.llama_token * (len(text) + 8))()
-        n = ll.llama_tokenize(vocab, text, len(text), ids, len(ids), True, True)
-        ids = list(ids[:n])
+        if ll.llama_vocab_type(vocab) == ll.LLAMA_VOCAB_TYPE_NONE:
+            ids = [int(i) for i in args.score.split(",")]
+        else:
+            text = args.score.encode()
+            ids = (ll.llama_token * (len(text) + 8))()
+            ids = list(ids[:ll.llama_tokenize(vocab, text, len(text), ids, len(ids), True, True)])
+        n = len(ids)
         total = 0.0
         for this, following in zip(ids, ids[1:]):
             logits = decode([this]).astype(np.float64)

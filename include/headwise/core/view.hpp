@@ -45,16 +45,20 @@ struct BasicView {
 using View = BasicView<float>;
 using ConstView = BasicView<const float>;
 
+/// Asks for storage that is not zeroed: the threads that fill it touch it first.
+struct Unset {};
+
 /// Storage for `count` objects, aligned to a cache line and zeroed.
 template <class T>
 class AlignedBuffer {
  public:
   static_assert(std::is_trivially_copyable_v<T>);
   AlignedBuffer() = default;
-  explicit AlignedBuffer(index_t count)
-      : size_(count), data_(count ? static_cast<T*>(::operator new(sizeof(T) * static_cast<std::size_t>(count), kAlign)) : nullptr) {
+  explicit AlignedBuffer(index_t count) : AlignedBuffer(count, Unset{}) {
     for (index_t i = 0; i < count; ++i) data_.get()[i] = T{};
   }
+  AlignedBuffer(index_t count, Unset)
+      : size_(count), data_(count ? static_cast<T*>(::operator new(sizeof(T) * static_cast<std::size_t>(count), kAlign)) : nullptr) {}
   T* data() const noexcept { return data_.get(); }
   index_t size() const noexcept { return size_; }
 

@@ -35,6 +35,12 @@ inline bool has_chat_template(const std::string& path) {
   return fs::exists(config, none) && Json::read(config).contains("chat_template");
 }
 
+// Converters write "no_vocab" (in later versions "none") where a model has no tokenizer.
+inline bool has_vocabulary(const Gguf& gguf) {
+  const auto model = gguf.find("tokenizer.ggml.model");
+  return model && model->as<std::string>() != "no_vocab" && model->as<std::string>() != "none";
+}
+
 }  // namespace detail
 
 HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const LoadOptions& options) {
@@ -45,9 +51,9 @@ HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const
   const bool folder = fs::is_directory(path, none);
   const auto there = [&](const char* name) { return folder && fs::exists(fs::path(path) / name, none); };
   const std::optional<Gguf> gguf = folder ? std::nullopt : std::optional(Gguf::open(path));  // its values are views: it stays open
-  const bool has_tokenizer = folder ? there("tokenizer.json") || there("tokenizer.model") || there("spiece.model") || there("vocab.json") ||
-                                          there("vocab.txt")
-                                    : gguf->contains("tokenizer.ggml.model");
+  const bool has_tokenizer =
+      folder ? there("tokenizer.json") || there("tokenizer.model") || there("spiece.model") || there("vocab.json") || there("vocab.txt")
+             : detail::has_vocabulary(*gguf);
   if (has_tokenizer) {
     parts.tokenizer = Tokenizer::load(path);
     const bool has_template = folder ? detail::has_chat_template(path) : gguf->contains("tokenizer.chat_template");

@@ -89,7 +89,8 @@ HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::strin
   const DType type = asked ? source.stored_as(*asked) : file_type;
   const index_t bytes = kernels::packed_bytes(type, rows, cols);
   auto out = std::make_shared<PackedWeights>();
-  out->bytes = AlignedBuffer<std::byte>(bytes);
+  out->bytes = AlignedBuffer<std::byte>(bytes, Unset{});
+  use_large_pages({out->bytes.data(), static_cast<std::size_t>(bytes)});
   out->matrix = {type, rows, cols, out->bytes.data()};
   parallel_ranges(shared.executor, out->matrix.panels(), 4 * shared.executor.threads(),
                   [&](index_t begin, index_t end) { source.pack(type, begin, end, out->bytes.data()); });

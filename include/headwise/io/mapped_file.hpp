@@ -43,6 +43,10 @@ class MappedFile {
   bool mapped_ = false;
 };
 
+/// Asks the system to back large memory of our own, not yet touched, by large pages: some hundred times fewer page faults at load, and
+/// fewer misses of the translation cache later. A hint (Linux).
+void use_large_pages(std::span<std::byte> memory) noexcept;
+
 }  // namespace hw
 
 #if HEADWISE_DEFINITIONS

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include "headwise/core/error.hpp"
@@ -119,6 +120,15 @@ HEADWISE_INLINE void MappedFile::advise(std::size_t offset, std::size_t length, 
                    : advice == Advice::will_need ? MADV_WILLNEED
                                                  : MADV_DONTNEED;
   ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, flag);
+}
+
+HEADWISE_INLINE void use_large_pages([[maybe_unused]] std::span<std::byte> memory) noexcept {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t kLarge = 2 << 20;
+  const auto first = reinterpret_cast<std::uintptr_t>(memory.data());
+  const std::uintptr_t begin = (first + kLarge - 1) / kLarge * kLarge, end = (first + memory.size()) / kLarge * kLarge;
+  if (begin < end) ::madvise(memory.data() + (begin - first), end - begin, MADV_HUGEPAGE);
+#endif
 }
 
 }  // namespace hw

@@ -205,9 +205,30 @@ inline void pack_nibbles(DType type, std::span<const std::byte* const> rows, ind
   }
 }
 
+// Q8_0 keeps its bytes; their offset makes them unsigned.
+inline void pack_bytes(std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
+  constexpr index_t kBytes = 34;
+  std::uint8_t* quants = to + 64;
+  if (rows.size() < static_cast<std::size_t>(kPanel)) {
+    std::memset(to, 0, 64);
+    std::memset(quants, 0x80, 1024);
+  }
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    const std::byte* from = rows[n] + r * kBytes;
+    std::memcpy(to + 2 * n, from, 2);
+    for (int q = 0; q < 8; ++q) {
+      std::uint32_t quad;
+      std::memcpy(&quad, from + 2 + 4 * q, 4);
+      quad ^= 0x80808080u;
+      std::memcpy(quants + q * 128 + n * 4, &quad, 4);
+    }
+  }
+}
+
 // Packs record `r` of up to 32 rows.
 inline void pack_record(DType type, std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
   if (type == DType::q4_0 || type == DType::q4_1) return pack_nibbles(type, rows, r, to);
+  if (type == DType::q8_0) return pack_bytes(rows, r, to);
   const PackedLayout layout = packed_layout(type);
   std::memset(to, 0, static_cast<std::size_t>(layout.bytes()));
   std::uint8_t wide[8][1024];
