@@ -57,6 +57,36 @@ struct AddToNormed {
   float alpha, beta;
 };
 
+/// in = norm(x);  x = (x + c) a + (sublayer(in) + e) b, channel by channel                        residual scaling, arXiv:2511.17127
+/// Weights: the norm's in `norm`; `stream_shift` c, `stream_gain` a, `delta_shift` e, `delta_gain` b (d).
+template <Norm N>
+struct AffineAdd {
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    typename N::Config norm{};
+    index_t size = 0;
+  };
+  AffineAdd(const Config& c, const Build& b)
+      : norm(c.norm, b.scope("norm")),
+        shift{b.vector("stream_shift", c.size), b.vector("delta_shift", c.size)},
+        gain{b.vector("stream_gain", c.size), b.vector("delta_gain", c.size)} {}
+  ConstView read(const Frame& f) const {
+    const View x = f.at({}), in = f.step.arena.take_view(x.rows, x.cols);
+    norm.forward(x, in, f);
+    return in;
+  }
+  void write(const Frame& f, ConstView, View delta) const {
+    const View x = f.at({});
+    f.step.parallel_rows(x.rows, 4 * x.cols, [&](index_t begin, index_t end) {
+      for (index_t t = begin; t < end; ++t)
+        for (std::size_t i = 0; i < gain[0].size(); ++i)
+          x.row(t)[i] = (x.row(t)[i] + shift[0][i]) * gain[0][i] + (delta.row(t)[i] + shift[1][i]) * gain[1][i];
+    });
+  }
+  N norm;
+  std::array<std::vector<float>, 2> shift, gain;  // of the stream, of the delta
+};
+
 /// x = (1 - z) x + z tanh(Wg y + Ug (r x)),  y = relu(sublayer(norm(x))),  r = sigmoid(Wr y + Ur x),  z = sigmoid(Wz y + Uz x - b)
 ///                                                                                                     GTrXL, arXiv:1910.06764
 /// Weights: the norm's in `norm`; `from_delta` Wr, Wz, Wg and `from_stream` Ur, Uz, Ug, each of the names `reset`, `update`, `new` below

@@ -49,4 +49,25 @@ class Scaled {
   S sublayer_;
 };
 
+/// delta = g sublayer(x), g being learned
+/// Weights: the sublayer's, `scale` g (1).
+template <class S>
+class LearnedScale {
+  static_assert(Sublayer<S>,
+                "LearnedScale<Sublayer>: Sublayer must have forward(In, View delta) const, with its States where it has a State");
+
+ public:
+  using State = state_of<S>;
+  static constexpr Couples couples = couples_of<S>;
+  static constexpr std::string_view kName = S::kName;
+  using Config = typename Scaled<S>::Config;
+
+  LearnedScale(const Config& c, const Build& b) : scaled_({c.sublayer, c.in, c.out * b.vector("scale", 1)[0]}, b) {}
+  void forward(In in, View delta, const States<State>& states) const { scaled_.forward(in, delta, states); }
+  State make_state() const { return scaled_.make_state(); }
+
+ private:
+  Scaled<S> scaled_;
+};
+
 }  // namespace hw

@@ -4,6 +4,7 @@
 #include "headwise/families/bailing_hybrid.hpp"
 #include "headwise/families/falcon_h1.hpp"
 #include "headwise/families/granite_moe_hybrid.hpp"
+#include "headwise/families/inkling.hpp"
 #include "headwise/families/jamba.hpp"
 #include "headwise/families/kimi_linear.hpp"
 #include "headwise/families/lfm2.hpp"
@@ -19,6 +20,7 @@
 #include "headwise/families/xlstm.hpp"
 #include "headwise/families/zamba.hpp"
 #include "headwise/families/zamba2.hpp"
+#include "headwise/families/zaya.hpp"
 #include "headwise/families/zoo.hpp"
 
 namespace hw::families {
@@ -26,7 +28,8 @@ namespace hw::families {
 inline void add_recurrent(Zoo& zoo) {
   zoo.add<Mamba>().add<Mamba2>().add<FalconH1>().add<GraniteMoeHybrid>().add<Lfm2>().add<Lfm3>().add<RecurrentGemma>();
   zoo.add<Qwen3Next>().add<NemotronH>().add<Jamba>().add<OlmoHybrid>().add<KimiLinear>().add<BailingHybrid>();
-  zoo.add<MiniMax>().add<Zamba>().add<Zamba2>().add<Rwkv>().add<Xlstm>();
+  zoo.add<MiniMax>().add<Zamba>().add<Zamba2>().add<Zaya>().add<Inkling>();
+  zoo.add<Rwkv>().add<Xlstm>();
 }
 
 }  // namespace hw::families

@@ -43,6 +43,7 @@ HEADWISE_LOAD_TIME Embedding::Embedding(const Config& c, const Build& b)
     for (index_t i = 0; i < width / 2; ++i)
       frequencies_.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(c.sinusoid_steps)));
   if (c.projection != Projection::none) projection_.emplace(c.width(), c.hidden_size, c.projection_bias, b.scope("projection"));
+  if (c.affine) shift_ = b.vector("shift", c.hidden_size), gain_ = b.vector("gain", c.hidden_size);
 }
 
 HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const {
@@ -75,6 +76,12 @@ HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const
   add_tables(sum, f);
   norm(sum);
   if (config_.projection == Projection::rows) projection_->forward(x, stream, f);
+  if (config_.affine)
+    for (index_t t = 0; t < stream.rows; ++t) {
+      f.step.kernels.elementwise.add(stream.row(t), shift_.data(), stream.row(t), stream.cols);
+      f.step.kernels.elementwise.gate(Activation::identity, gain_.data(), stream.cols, stream.row(t), stream.stride, 1, stream.cols,
+                                      stream.row(t), stream.stride);
+    }
 }
 
 HEADWISE_INLINE void Embedding::add_tables(View x, const Frame& f) const {
