@@ -10,6 +10,7 @@
 #include "headwise/families/stock.hpp"
 #include "headwise/headwise.hpp"
 #include "headwise/io/open_weights.hpp"
+#include "tests/io/files.hpp"
 
 namespace {
 
@@ -53,9 +54,36 @@ TEST_P(Golden, EveryTargetIsExact) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(cases()), [](const auto& info) {
   std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
+
+// The fields of the published config.json, where the golden case has those that a library saves.
+TEST(PublishedSpelling, KimiLinear) {
+  const hw_test::TempFolder folder;
+  std::filesystem::copy_file(kCases + "kimi_linear/model.safetensors", folder.path() + "/model.safetensors");
+  const auto write = [&](const char* layers) {
+    folder.file("config.json",
+                hw::concat(R"({"model_type": "kimi_linear", "vocab_size": 97, "hidden_size": 32, "head_dim": 4, "intermediate_size": 40,
+      "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4, "kv_lora_rank": 16, "q_lora_rank": null,
+      "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8, "mla_use_nope": true, "first_k_dense_replace": 1, "moe_layer_freq": 1,
+      "moe_intermediate_size": 16, "moe_renormalize": true, "moe_router_activation_func": "sigmoid", "num_experts": 4,
+      "num_experts_per_token": 2, "num_expert_group": 1, "topk_group": 1, "num_shared_experts": 1, "routed_scaling_factor": 1.7,
+      "use_grouped_topk": true, "rms_norm_eps": 1e-5, "rope_scaling": null, "rope_theta": 10000.0, "tie_word_embeddings": false,
+      "hidden_act": "silu", "model_max_length": 1048576, "dtype": "bfloat16",
+      "linear_attn_config": {"head_dim": 8, "num_heads": 4, "short_conv_kernel_size": 4, )",
+                           layers, "}}"));
+  };
+  const auto load = [&](int threads) { return hw::stock_zoo().load(folder.path(), {.threads = threads}); };
+  write(R"("kda_layers": [1, 2, 4], "full_attn_layers": [3])");
+  expect_ok("kimi_linear", load);
+  for (const char* bad : {R"("kda_layers": [1, 2], "full_attn_layers": [3])", R"("kda_layers": [1, 2, 3], "full_attn_layers": [3])",
+                          R"("kda_layers": [1, 2, 5], "full_attn_layers": [3])", R"("kda_layers": [0, 1, 2], "full_attn_layers": [3])"}) {
+    write(bad);
+    EXPECT_THROW(load(1), hw::Error) << bad;
+  }
+}
 
 // bf16 weights and activations: near the recorded values, and every law bit for bit.
 TEST(Bf16, ActivationsAreNearAndKeepTheLaws) {
@@ -117,7 +145,8 @@ TEST(Composed, LlamaIsTheSameModel) {
   const hw::RmsNorm::Config norm{.size = 48, .eps = 1e-2f};
   const hw::RotaryConfig rotary{.dims = 16};
   hw::Attention<>::Config attention;
-  attention.project = {.hidden_size = 48, .num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 16, .bias = true, .rotary = rotary};
+  attention.project = {
+      .hidden_size = 48, .num_attention_heads = 4, .num_key_value_heads = 2, .head_dim = 16, .bias = true, .rotary = rotary};
   attention.options.output_bias = true;
   const hw::GatedMlp::Config mlp{.hidden_size = 48, .intermediate_size = 96, .activation = hw::Activation::gelu, .bias = true};
   const Layer::Config layer{{{norm}, attention}, {{norm}, mlp}};
@@ -128,7 +157,8 @@ TEST(Composed, LlamaIsTheSameModel) {
   names.rename("head", "lm_head");
   names.rename("layers.*.attention.norm", "model.layers.*.input_layernorm");
   names.rename("layers.*.mlp.norm", "model.layers.*.post_attention_layernorm");
-  for (const char* x : {"q", "k", "v", "o"}) names.rename(hw::concat("layers.*.attention.", x), hw::concat("model.layers.*.self_attn.", x, "_proj"));
+  for (const char* x : {"q", "k", "v", "o"})
+    names.rename(hw::concat("layers.*.attention.", x), hw::concat("model.layers.*.self_attn.", x, "_proj"));
   for (const char* x : {"gate", "up", "down"}) names.rename(hw::concat("layers.*.mlp.", x), hw::concat("model.layers.*.mlp.", x, "_proj"));
 
   expect_ok("llama-bias", [&](int threads) {
@@ -160,7 +190,10 @@ TEST(Composed, Gpt2IsTheSameModel) {
   names.rename("norm", "ln_f");
   names.rename("layers.*.attention.norm", "h.*.ln_1");
   names.rename("layers.*.mlp.norm", "h.*.ln_2");
-  for (const int i : {0, 1, 2}) names.rename(hw::concat("layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), "h.*.attn.c_attn").transpose().part(i, 3);
+  for (const int i : {0, 1, 2})
+    names.rename(hw::concat("layers.*.attention.", std::string_view("qkv").substr(static_cast<std::size_t>(i), 1)), "h.*.attn.c_attn")
+        .transpose()
+        .part(i, 3);
   names.rename("layers.*.attention.o", "h.*.attn.c_proj").transpose();
   names.rename("layers.*.mlp.up", "h.*.mlp.c_fc").transpose();
   names.rename("layers.*.mlp.down", "h.*.mlp.c_proj").transpose();
@@ -205,7 +238,8 @@ TEST(Composed, BertIsTheSameModel) {
     Bert::Config config;
     config.embedding = {.vocab_size = 97, .hidden_size = 32, .positions = 40, .types = 2, .norm = norm};
     config.blocks = {layer, layer};
-    config.heads = {{.name = "start_logits", .stages = {hw::DenseStage{"start", 1}}}, {.name = "end_logits", .stages = {hw::DenseStage{"end", 1}}}};
+    config.heads = {{.name = "start_logits", .stages = {hw::DenseStage{"start", 1}}},
+                    {.name = "end_logits", .stages = {hw::DenseStage{"end", 1}}}};
     return std::make_unique<Bert>(config, hw::Weights(hw::open_weights(kCases + "bert_qa"), names), pool(threads));
   });
 }

@@ -17,12 +17,11 @@ struct BailingHybrid {
     if (c.get_or("kda_safe_gate", true)) delta.decay_floor = static_cast<float>(c.number_or("kda_lower_bound", -5.0));
     const auto attention = read_latent_attention(c, 1e-6f);
     KimiLinear::read_experts(c, p);
-    c.ignore({"mtp_loss_scaling_factor", "rope_theta"});      // rope_parameters has it
-    c.ignore({"layer_group_size", "first_k_dense_replace"});  // the lists of types have these
+    c.ignore({"mtp_loss_scaling_factor", "rope_theta", "layer_group_size"});  // rope_parameters and layer_types have the last two
     p.max_positions = c.size_or("model_max_length", 0);
     const Hybrid h{{.pre = p.norm}, delta, {attention.project, attention.mask, attention.options, {}, {}}, p.mlp, p.moe};
     const auto recurrent = read_recurrent_layers(c, p.layers, "linear_attention", "full_attention");
-    const auto sparse = read_recurrent_layers(c, p.layers, "sparse", "dense", "mlp_layer_types");
+    const auto sparse = KimiLinear::sparse_layers(c, p.layers);
     return p.stack<Model>([&](std::size_t i) { return h.layer(recurrent[i], sparse[i]); });
   }
 

@@ -16,6 +16,7 @@ struct OlmoHybrid {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     Parts p(c, source);
     auto& project = p.attention.project;
+    if (!c.has("rope_parameters") && !c.has("rope_theta")) project.rotary.reset();
     project.q_norm = RmsNorm::Config{project.num_attention_heads * project.head_dim, p.norm.eps};
     project.k_norm = RmsNorm::Config{project.num_key_value_heads * project.head_dim, p.norm.eps};
     const GatedDeltaNet::Config delta{.hidden_size = p.norm.size,
@@ -24,7 +25,7 @@ struct OlmoHybrid {
                                       .key_dim = c.size("linear_key_head_dim"),
                                       .value_dim = c.size("linear_value_head_dim"),
                                       .kernel_size = c.size_or("linear_conv_kernel_dim", 4),
-                                      .negative_eigenvalues = c.get_or("linear_allow_neg_eigval", false),
+                                      .negative_eigenvalues = c.get_or("linear_allow_neg_eigval", true),
                                       .norm_eps = 1e-5f};  // whatever rms_norm_eps says
     c.ignore({"linear_a_log_max", "linear_a_log_min", "linear_dt_init_floor", "linear_dt_max", "linear_dt_min"});  // how weights were drawn
     const auto recurrent = read_recurrent_layers(c, p.layers, "linear_attention", "full_attention");
