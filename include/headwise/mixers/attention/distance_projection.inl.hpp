@@ -55,10 +55,11 @@ HEADWISE_INLINE void DistanceProjection::adjust(const ScoreSite& at, const kerne
     const index_t row = at.queries + tile.row[i].token;
     const index_t distance = at.frame.tokens().index[static_cast<std::size_t>(row)] - tile.entry;  // to the tile's first key
     const auto begin = std::max<index_t>(0, distance - extent + 1), end = std::min<index_t>(64, distance + 1);
+    if (begin >= end) continue;
     const float* const r = at.qkv.query_terms.row(row) + tile.row[i].head * config_.rank;
     for (index_t n = 0; n < config_.rank; ++n) {
-      const float* const p = distances_.data() + (n + 1) * extent - 1 - distance;
-      for (index_t j = begin; j < end; ++j) tile(i, static_cast<int>(j)) += r[n] * p[j];
+      const float* const p = distances_.data() + (n + 1) * extent - 1 - distance + begin;
+      for (index_t j = begin; j < end; ++j) tile(i, static_cast<int>(j)) += r[n] * p[j - begin];
     }
   }
 }
