@@ -7,6 +7,7 @@
 
 #include "headwise/headwise.hpp"
 #include "headwise/moe/moe.hpp"
+#include "headwise/moe/router_variants.hpp"
 
 namespace {
 
@@ -69,7 +70,8 @@ struct Fixed {
 
 // Runs one part on rows of its own.
 template <class Part>
-std::vector<float> run(const typename Part::Config& config, const std::vector<float>& x, int threads = 1) {
+std::vector<float> run(const typename Part::Config& config, const std::vector<float>& x, int threads = 1,
+                       std::span<const hw::RowRange> sequences = {}) {
   hw::ThreadPool pool(threads);
   const hw::Build build(hw::RandomWeights{.seed = 3}, hw::kernels::table(), pool);
   const Part part(config, build);
@@ -79,6 +81,7 @@ std::vector<float> run(const typename Part::Config& config, const std::vector<fl
   hw::TokenSet tokens;
   const std::vector<index_t> index(static_cast<std::size_t>(rows));
   tokens.index = index;
+  tokens.sequences = sequences;
   const hw::Frame frame(step, tokens, {});
   std::vector<float> out(x.size());
   part.forward({hw::ConstView(x.data(), rows, kWidth), frame}, hw::View(out.data(), rows, kWidth));
@@ -136,6 +139,26 @@ TEST(Moe, ExpertsInOnePassAreThoseOneByOne) {
   const auto unequal = run<Part>(c, x);
   EXPECT_EQ(one_by_one(), unequal);
   EXPECT_NE(unequal, together);
+}
+
+TEST(Moe, AnExpertHasRoomForSoManyRowsOfASequence) {
+  using Part = hw::Moe<hw::SequenceCapacity<Fixed>, Times>;
+  Part::Config c{.router = {kWidth, 2, {kWidth, 2, {{{0, 1.0f}}, {{0, 1.0f}, {1, 1.0f}}}, false}},
+                 .experts = {.experts = {{1.0f}, {10.0f}}}};
+  const auto x = rows_of(9);
+  const hw::RowRange sequences[] = {{0, 6}, {6, 9}};
+  // Expert 0 has the first two rows of each sequence, expert 1 the first two odd ones.
+  const float factor[] = {1, 11, 0, 10, 0, 0, 1, 11, 0};
+  for (const bool before : {false, true}) {
+    c.router.router.before = before;
+    const auto y = run<Part>(c, x, 1, sequences);
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_FLOAT_EQ(y[i], factor[i / kWidth] * x[i]) << i;
+  }
+  c.router.capacity = 9;
+  const auto whole = run<Part>(c, x, 1, sequences);
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_FLOAT_EQ(whole[i], (i / kWidth % 2 == 0 ? 1.0f : 11.0f) * x[i]) << i;
+  c.router.capacity = 0;
+  EXPECT_NE(message([&] { run<Part>(c, x, 1, sequences); }).find("expected at least 1, found 0"), std::string::npos);
 }
 
 TEST(Moe, ARouterKeepsItsTypeWhereWeightsAreQuantised) {

@@ -39,7 +39,7 @@ struct T5 {
     else
       m.blocks.assign(layers, Writer<Mlp>::Config{{{t.norm}, self}, {{t.norm}, cross}, {{t.norm}, {d, f, t.activation}}});
     Head::Config head{"logits", Pooling::none, {}};
-    const bool scaled = c.get_or("tie_word_embeddings", true) && (t.model_type == "t5" || t.is_long());
+    const bool scaled = c.get_or("tie_word_embeddings", true) && t.is_first();
     if (c.get_or("scale_decoder_outputs", scaled)) head.stages.emplace_back(ScaleStage{1.0f / std::sqrt(static_cast<float>(d))});
     head.stages.emplace_back(DenseStage{"", t.vocab_size, false});
     m.heads = {head};

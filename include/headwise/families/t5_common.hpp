@@ -28,13 +28,16 @@ struct T5Fields {
         vocab_size(c.size("vocab_size")),
         intermediate_size(c.size("d_ff")),
         norm{hidden_size, static_cast<float>(c.positive_or("layer_norm_epsilon", 1e-6))} {
-    c.ignore({"dense_act_fn", "is_gated_act", "n_positions", "is_encoder_decoder"});
-    const auto mlp = c.get_or<std::string>("feed_forward_proj", model_type == "t5" || is_long() ? "relu" : "gated-gelu");
+    c.ignore({is_switch() ? "feed_forward_proj" : "dense_act_fn", "is_gated_act", "n_positions", "is_encoder_decoder"});
+    const auto mlp = c.get_or<std::string>(is_switch() ? "dense_act_fn" : "feed_forward_proj", is_first() ? "relu" : "gated-gelu");
     gated = mlp.starts_with("gated-");
     activation = parse_activation(mlp == "gated-gelu" ? "gelu_new" : mlp.substr(gated ? 6 : 0));
   }
 
   bool is_long() const { return model_type == "longt5"; }
+  bool is_switch() const { return model_type == "switch_transformers"; }
+  /// Has it the defaults of v1.0?
+  bool is_first() const { return model_type == "t5" || is_long() || is_switch(); }
 
   /// Scores are not scaled, and biased by distance.
   template <class A>
@@ -81,7 +84,7 @@ inline void name_t5_stack(WeightMap& map, const HfConfig& c, const std::string& 
   const std::string first = t.model_type == "umt5" ? ".block.*" : ".block.0";  // which layers have a table
   map.rename(layer + "attention.relative_bias", concat(file, first, ".layer.0.", self, ".relative_attention_bias"));
   map.rename(layer + "mlp.norm", block + last + ".layer_norm");
-  const std::string mlp = block + last + ".DenseReluDense.";
+  const std::string mlp = block + last + (t.is_switch() ? ".mlp." : ".DenseReluDense.");
   if (t.gated) map.rename(layer + "mlp.gate", mlp + "wi_0");
   map.rename(layer + "mlp.up", mlp + (t.gated ? "wi_1" : "wi"));
   map.rename(layer + "mlp.down", mlp + "wo");

@@ -1,6 +1,7 @@
 #pragma once
 // Routers of papers that look at more than one row's logits, or make them in another way.
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -161,6 +162,46 @@ struct CapacityRouter {
   }
   Config config;
   Linear logits;
+};
+
+/// Another router's plan, in which an expert takes the first `capacity` rows of each sequence that choose it; rows that come later pass it
+/// by. Weights: the router's. Error: a capacity below 1.                          Switch Transformers, arXiv:2101.03961, as published
+template <Router R>
+struct SequenceCapacity {
+  static constexpr Couples couples = std::max(Couples::sequence, couples_of<R>);
+  struct Config {
+    index_t hidden_size = 0;
+    index_t capacity = 0;
+    typename R::Config router{};
+  };
+  SequenceCapacity(const Config& c, const Build& b) : capacity(c.capacity), router(c.router, b) {
+    if (c.capacity < 1) fail(b.path("capacity"), "at least 1", std::to_string(c.capacity));
+  }
+  index_t experts() const noexcept { return router.experts(); }
+  Plan route(In in) const {
+    Arena& arena = in.frame.step.arena;
+    const Plan all = router.route(in);
+    const auto begin = arena.take<int>(in.x.rows + 1), item = arena.take<int>(std::ssize(all.item));
+    const auto w_in = arena.take<float>(std::ssize(all.w_in)), w_out = arena.take<float>(std::ssize(all.w_out));
+    const auto taken = arena.take<index_t>(experts());
+    std::size_t kept = 0;
+    begin[0] = 0;
+    for (const RowRange& s : in.frame.tokens().sequences) {
+      std::ranges::fill(taken, 0);
+      for (auto row = static_cast<std::size_t>(s.begin); row < static_cast<std::size_t>(s.end); ++row) {
+        for (auto i = static_cast<std::size_t>(all.begin[row]); i < static_cast<std::size_t>(all.begin[row + 1]); ++i) {
+          if (taken[static_cast<std::size_t>(all.item[i])]++ >= capacity) continue;
+          if (!w_in.empty()) w_in[kept] = all.w_in[i];
+          if (!w_out.empty()) w_out[kept] = all.w_out[i];
+          item[kept++] = all.item[i];
+        }
+        begin[row + 1] = static_cast<int>(kept);
+      }
+    }
+    return {begin, item.first(kept), w_in.first(std::min(kept, w_in.size())), w_out.first(std::min(kept, w_out.size()))};
+  }
+  index_t capacity;
+  R router;
 };
 
 /// p = softmax(Wx) over the experts;  every expert takes the capacity n / experts rows of largest p of each sequence, weighed by p
