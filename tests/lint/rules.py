@@ -16,6 +16,7 @@ ROOMS["mixers"] = set(DOWN) | {"moe"}  # attention whose heads are experts
 ROOMS["blocks"] = ROOMS["mixers"] | {"mixers"}
 ROOMS["models"] = ROOMS["blocks"] | {"blocks"}
 ROOMS["text"] = {"core", "io"}
+ROOMS["audio"] = {"core", "io"}
 ROOMS["generate"] = ROOMS["models"] | {"models", "text"}
 ROOMS["families"] = ROOMS["generate"] | {"generate"}
 DOORS = {"headwise.hpp", "auto.hpp"}
@@ -37,7 +38,7 @@ FORBIDDEN_CALLS = [
     (r"\bstd::(cout|cerr|clog|print|println)\b|(?<![\w.>:])(std::)?(printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|perror)\s*\(", "prints"),
 ]
 # Rooms that see files and arguments: there a check is an Error, never an assertion that a release build leaves out.
-CHECKED_ROOMS = {"io", "text", "generate", "families", ""}
+CHECKED_ROOMS = {"io", "text", "audio", "generate", "families", ""}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
 
