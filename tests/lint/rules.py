@@ -17,7 +17,7 @@ ROOMS["blocks"] = ROOMS["mixers"] | {"mixers"}
 ROOMS["models"] = ROOMS["blocks"] | {"blocks"}
 ROOMS["text"] = {"core", "io"}
 ROOMS["audio"] = {"core", "io"}
-ROOMS["generate"] = ROOMS["models"] | {"models", "text"}
+ROOMS["generate"] = ROOMS["models"] | {"models", "text", "audio"}
 ROOMS["families"] = ROOMS["generate"] | {"generate"}
 DOORS = {"headwise.hpp", "auto.hpp"}
 

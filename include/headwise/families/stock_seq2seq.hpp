@@ -14,6 +14,7 @@
 #include "headwise/families/trocr.hpp"
 #include "headwise/families/vit_gpt2.hpp"
 #include "headwise/families/whisper.hpp"
+#include "headwise/families/whisper_ctranslate2.hpp"
 #include "headwise/families/zoo.hpp"
 
 namespace hw::families {
@@ -21,7 +22,7 @@ namespace hw::families {
 inline void add_seq2seq(Zoo& zoo) {
   zoo.add<T5>().add<T5Encoder>().add<Bart>().add<MBart>().add<Pegasus>().add<Marian>().add<M2M100>().add<Fsmt>();
   zoo.add<BigBirdPegasus>().add<Led>().add<T5Gemma>().add<Bert2Bert>().add<LongT5Global>().add<Whisper>();
-  zoo.add<SpeechToText>().add<Moonshine>().add<TrOcr>().add<VitGpt2>().add<SwitchTransformers>().add<NllbMoe>();
+  zoo.add<SpeechToText>().add<Moonshine>().add<TrOcr>().add<VitGpt2>().add<SwitchTransformers>().add<NllbMoe>().add<WhisperCTranslate2>();
 }
 
 }  // namespace hw::families

@@ -1,8 +1,10 @@
 #pragma once
 // The tokens that one step may still choose from: what the filters of a sampler work on.
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -33,6 +35,15 @@ inline double exp_nonpositive(double x) noexcept {
   const double series = 1 + (r + r2 * ((0.5 + r * (1.0 / 6)) + r2 * ((1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720))));
   const double power = std::bit_cast<double>(static_cast<std::uint64_t>((n >> 5) + 1023) << 52);
   return series * kRootsOfTwo[n & 31] * power;
+}
+
+/// log sum_j exp(x_j); -inf where nothing is above it.
+inline double log_sum_exp(std::span<const float> x) noexcept {
+  double top = -std::numeric_limits<double>::infinity(), sum = 0;
+  for (const float v : x) top = std::max(top, static_cast<double>(v));
+  if (top == -std::numeric_limits<double>::infinity()) return top;
+  for (const float v : x) sum += exp_nonpositive(static_cast<double>(v) - top);
+  return top + std::log(sum);
 }
 
 }  // namespace detail

@@ -17,13 +17,6 @@ HEADWISE_INLINE std::span<float> FollowingModel::logits(std::span<const std::int
 
 namespace detail {
 
-inline double log_sum_exp(std::span<const float> l) {
-  const double max = static_cast<double>(*std::max_element(l.begin(), l.end()));
-  double sum = 0;
-  for (const float x : l) sum += exp_nonpositive(static_cast<double>(x) - max);
-  return max + std::log(sum);
-}
-
 inline void require_alike(std::span<float> l, std::span<const float> other) {
   if (l.size() != other.size())
     fail("guidance", concat("a second model with ", l.size(), " tokens in its vocabulary"), concat(other.size()));
