@@ -55,9 +55,18 @@ struct Transcript {
 /// section 4.5
 struct TimeRules {
   static constexpr const char* kName = "times";
-  SpeechTokens tokens;
-  std::size_t begin;  // of the new ids
+  std::int32_t end, times;  // SpeechTokens'
+  std::size_t begin;        // of the new ids
   void apply(Candidates& candidates, const SamplingContext& context) const;
+};
+
+/// l -= log sum exp l: log probabilities of what the filters before it left.
+struct Renormalise {
+  static constexpr const char* kName = "renormalise";
+  void apply(Candidates& candidates, const SamplingContext&) const {
+    const auto total = static_cast<float>(detail::log_sum_exp(candidates.logits()));
+    for (float& l : candidates.logits()) l -= total;
+  }
 };
 
 /// Windows of 30 s, each of which begins where the last whole part of the one before ended.

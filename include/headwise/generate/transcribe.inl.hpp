@@ -129,7 +129,8 @@ class Transcriber {
          {tokens_.start, tokens_.transcribe, tokens_.translate, tokens_.previous, tokens_.no_speech, tokens_.no_timestamps})
       if (id >= 0) never.emplace_back(id, Candidates::kOut);
     chain.add(LogitBias{never}).add(SuppressAt{std::ssize(prompt), options_.begin_suppress_ids});
-    if (options_.timestamps) chain.add(TimeRules{tokens_, prompt.size()});
+    if (options_.timestamps) chain.add(TimeRules{tokens_.end, tokens_.times, prompt.size()});
+    chain.add(Renormalise{});
     const index_t most = std::max<index_t>(1, std::min(model_.info().max_positions / 2, model_.info().max_positions - std::ssize(prompt)));
     Found out{{}, 0, temperature};
     double sum = 0;
@@ -138,6 +139,7 @@ class Transcriber {
       beams.num_beams = options_.num_beams;
       beams.max_new_tokens = most;
       beams.eos_ids = {tokens_.end};
+      beams.early_stopping = EarlyStopping::yes;  // as Whisper's own search ends
       beams.processors = chain;
       Beam best = std::move(beam_search(model_, source, prompt, beams).front());
       for (const float p : best.log_probs) sum += p;
@@ -232,26 +234,26 @@ HEADWISE_LOAD_TIME SpeechTokens::SpeechTokens(const Tokenizer& tokenizer, index_
 
 HEADWISE_INLINE void TimeRules::apply(Candidates& candidates, const SamplingContext& context) const {
   const std::span<float> logits = candidates.logits();
-  const auto times = static_cast<std::size_t>(tokens.times), end = static_cast<std::size_t>(tokens.end);
+  const auto first = static_cast<std::size_t>(times), text_end = static_cast<std::size_t>(end);
   const auto drop = [&](std::size_t from, std::size_t to) {
-    std::fill(logits.begin() + static_cast<std::ptrdiff_t>(from),
-              logits.begin() + static_cast<std::ptrdiff_t>(std::max(from, std::min(to, logits.size()))), Candidates::kOut);
+    for (std::size_t i = from; i < std::min(to, logits.size()); ++i) logits[i] = Candidates::kOut;
   };
   const auto made = context.ids.subspan(std::min(begin, context.ids.size()));
-  const auto is_time = [&](std::size_t from_end) { return made.size() < from_end || made[made.size() - from_end] >= tokens.times; };
-  const bool last = !made.empty() && is_time(1);
-  if (last) is_time(2) ? drop(times, logits.size()) : drop(0, end);
+  const auto is_time = [&](std::size_t from_end) { return made.size() < from_end || made[made.size() - from_end] >= times; };
+  const bool last = !made.empty() && is_time(1), paired = is_time(2);
+  if (last && paired) drop(first, logits.size());
+  if (last && !paired) drop(0, text_end);
   for (std::size_t i = made.size(); i-- > 0;)
-    if (made[i] >= tokens.times) {  // not before the newest time; beyond it, unless it waits for its pair
-      drop(times, static_cast<std::size_t>(made[i]) + (last && !is_time(2) ? 0 : 1));
+    if (made[i] >= times) {  // not before the newest time; beyond it, unless it waits for its pair
+      drop(first, static_cast<std::size_t>(made[i]) + (last && !paired ? 0 : 1));
       break;
     }
   if (made.empty()) {
-    drop(0, times);
-    drop(times + static_cast<std::size_t>(detail::kFirstTimeMost) + 1, logits.size());
+    drop(0, first);
+    drop(first + static_cast<std::size_t>(detail::kFirstTimeMost) + 1, logits.size());
   }
-  const auto text = logits.first(times);
-  if (detail::log_sum_exp(logits.subspan(times)) > static_cast<double>(*std::max_element(text.begin(), text.end()))) drop(0, times);
+  const auto text = logits.first(first);
+  if (detail::log_sum_exp(logits.subspan(first)) > static_cast<double>(*std::max_element(text.begin(), text.end()))) drop(0, first);
 }
 
 HEADWISE_LOAD_TIME std::string Transcript::text() const {
