@@ -97,7 +97,7 @@ typename Model::Config plain_decoder(const NormConfig& norm, index_t vocab, std:
   if (types.size() != layers) c.fail(concat(field, ": expected ", layers, " (num_hidden_layers), found ", types.size()));
   std::vector<bool> out;
   for (const std::string& type : types) {
-    if (type != recurrent && type != attention && type != "recurrent")
+    if (type != recurrent && type != attention && !(type == "recurrent" && field == "layer_types"))
       c.fail(concat(field, ": expected ", recurrent, " or ", attention, ", found ", quoted(type)));
     out.push_back(type != attention);
   }
