@@ -277,6 +277,7 @@ void Rows::frame(const hw::Build& b, Array& x, index_t from, index_t to, const s
     return out;
   };
   const auto own_index = part(index, 1);
+  const auto own_parent = part(parent, 1);
   const auto own_coord = part(coord, axes);
   const auto own_ids = part(ids, 1), own_marks = part(marks, 1);
   std::vector<hw::RowRange> sequences;
@@ -290,6 +291,7 @@ void Rows::frame(const hw::Build& b, Array& x, index_t from, index_t to, const s
   tokens.id = own_ids;
   tokens.mark = own_marks;
   tokens.total = total;
+  tokens.parent = own_parent;
   std::vector<float> own = part(x.values, width);
   hw::Arena arena;
   hw::Step step{*pool_, b.kernels(), arena};

@@ -98,7 +98,7 @@ class Rows {
   Rows(index_t sequences, index_t tokens, index_t before = 0);
 
   std::vector<std::int32_t> ids, marks;  // may be set before a run
-  std::vector<index_t> index;
+  std::vector<index_t> index, parent;
   std::vector<float> coord;
   int axes = 1;
   std::function<void(const hw::Frame&)> prepare;  // publishes streams, say

@@ -218,4 +218,66 @@ TEST(Mechanisms, attn_window_mixed_span) {
   g.holds("y_block", run_segment(blocks, b, g["x"]));
 }
 
+TEST(Mechanisms, attn_dilated_longnet) {
+  Golden g("attn_dilated_longnet");
+  g.expressed_by("DilatedSegments", kScores, kModifier);
+  using A = With<hw::DilatedSegments>;
+  A::Config c;
+  c.score.widths = {{4, 1}, {8, 2}};
+  g.holds("o", attend<A>(g, c, g["q"], g["k"], g["v"]));
+  g.leaves_out("denoms", "what the segments are merged by");
+}
+
+// The kernel merges segments of 1024 keys the same way.
+TEST(Mechanisms, attn_split_merge) {
+  Golden g("attn_split_merge");
+  g.expressed_by("AttentionKernels", "kernels/attention.hpp", kStock);
+  const Array row = g["q"];
+  Array q = filled({2, 3, 17, 6}, 0);  // the query is the last row's
+  for (index_t h = 0; h < 6; ++h) std::copy_n(row.view().row(h), 6, q.view().row(h * 17 + 16));
+  const Array all = attend<Stock>(g, {}, q, g["k"], g["v"]);
+  Array o{{2, 3, 6}, {}};
+  for (index_t h = 0; h < 6; ++h) o.values.insert(o.values.end(), all.view().row(h * 17 + 16), all.view().row(h * 17 + 17));
+  g.holds("o", o);
+  for (const char* part : {"m", "l", "O"}) g.leaves_out(part, "of other segments than the kernel's");
+}
+
+struct WholeTree : hw::TreeCausal {
+  static constexpr hw::Couples couples = hw::Couples::sequence;  // not to be fed in steps
+};
+
+TEST(Mechanisms, attn_tree_mask) {
+  Golden g("attn_tree_mask");
+  g.expressed_by("TreeCausal", kMasks, kModifier);
+  using A = hw::Attention<WholeTree>;
+  const auto parent = g.ints("parent"), position = g.ints("pos");
+  Rows rows(2, 12);
+  rows.coord.clear();
+  for (int s = 0; s < 2; ++s)
+    for (index_t t = 0; t < 12; ++t) {
+      rows.coord.push_back(static_cast<float>(position[static_cast<std::size_t>(t)]));
+      rows.parent.push_back(t < 5 ? t - 1 : parent[static_cast<std::size_t>(t - 5)] + 5);
+    }
+  for (std::size_t i = 0; i < 24; ++i)
+    if (i % 12 >= 5 && parent[i % 12 - 5] < 0) rows.parent[i] = 4;
+  A::Config c;
+  c.project.rotary = hw::RotaryConfig{.dims = 6};
+  const auto of_candidates = [](const Array& all) {
+    Array out{{2, 2, 7, all.shape.back()}, {}};
+    for (index_t h = 0; h < 4; ++h) out.values.insert(out.values.end(), all.view().row(h * 12 + 5), all.view().row(h * 12 + 12));
+    return out;
+  };
+  g.holds("o", of_candidates(attend<A>(g, c, g["q"], g["k"], g["v"], {}, {}, &rows)));
+  std::vector<std::int64_t> mask;
+  Array one = filled({1, 12, 1}, 0);
+  Rows tree(1, 12);
+  tree.parent.assign(rows.parent.begin(), rows.parent.begin() + 12);
+  tree.frame(g.build({}), one, 0, 12, [&](const hw::Frame& f) {
+    for (index_t t = 5; t < 12; ++t)
+      for (index_t e = 0; e < 12; ++e) mask.push_back(static_cast<std::int64_t>(hw::TreeCausal().sees(f.tokens(), t, 0) >> e & 1));
+  });
+  g.holds("mask", mask);
+  g.leaves_out("pos", "given to the rows");
+}
+
 }  // namespace

@@ -43,4 +43,21 @@ struct PrefixCausal {
   }
 };
 
+/// A row of a tree of drafts sees its ancestors, and what was there before the step: TokenSet::parent. SpecInfer, arXiv:2305.09781; Medusa
+/// The whole tree is one step.
+struct TreeCausal {
+  static constexpr Couples couples = Couples::past;
+  EntryRange range(const TokenSet& t, index_t row, index_t) const noexcept { return {0, t.index[static_cast<std::size_t>(row)] + 1}; }
+  std::uint64_t sees(const TokenSet& t, index_t row, index_t block) const noexcept {
+    const index_t own = t.index[static_cast<std::size_t>(row)];
+    index_t first = own, at = own;  // the step's first entry
+    while (row - (own - first) > 0 && t.index[static_cast<std::size_t>(row - (own - first) - 1)] == first - 1) --first;
+    std::uint64_t bits = 0;
+    for (; at >= first; at = t.parent[static_cast<std::size_t>(row - (own - at))])
+      if (at / 64 == block) bits |= std::uint64_t{1} << (at % 64);
+    for (index_t e = 64 * block; e <= at && e < 64 * (block + 1); ++e) bits |= std::uint64_t{1} << (e % 64);
+    return bits;
+  }
+};
+
 }  // namespace hw

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "headwise/layers/small_matrix.hpp"
 #include "headwise/mixers/attention/attend_with.hpp"
@@ -159,6 +161,26 @@ struct PairBias {
     for (int i = 0; i < t.rows; ++i)
       for (int j = 0; j < 64 && t.entry + j < nodes; ++j)
         t(i, j) += table(t.row[i].head, of_pair[static_cast<std::size_t>(t.row[i].entry * nodes + t.entry + j)]);
+  }
+};
+
+/// softmax over the keys of row i's segments of several widths w, each with a dilation r: head h keeps the positions p = h mod r of a
+/// segment. Merging the segments' softmaxes by their denominators is one softmax in which a key counts as often as it is kept: s_ij +
+/// ln(count).
+///                                                                                                       LongNet, arXiv:2307.02486
+struct DilatedSegments {
+  std::vector<std::pair<index_t, index_t>> widths{};  // w and r, r divides w
+  void modify(const kernels::ScoreTile& t) const noexcept {
+    for (int i = 0; i < t.rows; ++i)
+      for (int j = 0; j < 64; ++j) {
+        const index_t own = t.row[i].entry, e = t.entry + j;
+        int count = 0;
+        for (const auto& [w, r] : widths) {
+          const index_t kept = t.row[i].head % r;
+          count += own / w == e / w && own % r == kept && e % r == kept;
+        }
+        t(i, j) = count > 0 ? t(i, j) + std::log(static_cast<float>(count)) : -INFINITY;
+      }
   }
 };
 
