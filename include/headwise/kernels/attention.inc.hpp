@@ -58,22 +58,39 @@ HEADWISE_KERNEL void start_group(const Attend& a, index_t first, index_t rows, f
   }
 }
 
-HEADWISE_HOT Block block_of(const Attend& a, index_t number, index_t kv_head) {
+// `next`: the page that is read after it, or null.
+HEADWISE_HOT Block block_of(const Attend& a, index_t number, index_t kv_head, const std::byte* next, float* scratch) {
   const std::byte* page = a.pages[number - a.first_block];
-  if (page == nullptr || a.layout.type != DType::f32) return {number, nullptr, nullptr};  // no row sees it; to be widened
-  return {number, reinterpret_cast<const float*>(page + a.layout.key_offset(kv_head)),
-          reinterpret_cast<const float*>(page + a.layout.value_offset(kv_head))};
+  Block out{number, &a.layout, {}, nullptr, nullptr, scratch, 0, 0};
+  out.whole();
+  if (page == nullptr) return out;  // no row sees it
+  out.stream = stream_of(a.layout, page, next, kv_head);
+  if (a.layout.type == DType::f32) {
+    out.keys = reinterpret_cast<const float*>(out.stream.page);
+    out.values = reinterpret_cast<const float*>(out.stream.page + a.layout.keys_bytes());
+  }
+  return out;
 }
 
-// The floats of a block that a row sees; `next`: the page to fetch meanwhile, or null.
-HEADWISE_HOT void widen_block(const Attend& a, index_t kv_head, Block& block, const std::byte* next, float* scratch) {
+// Widens all of a block that a row sees.
+HEADWISE_HOT void widen_block(Block& block) {
   if (block.keys != nullptr) return;
-  widen_page(a.layout, a.pages[block.number - a.first_block], kv_head, next, scratch);
-  block.keys = scratch;
-  block.values = scratch + a.layout.key_dim * kKeyBlock;
+  float* values = block.scratch + block.layout->key_dim * kKeyBlock;
+  widen_keys(*block.layout, block.stream, 0, block.layout->key_dim, block.scratch);
+  widen_values(*block.layout, block.stream, 0, kKeyBlock, values);
+  block.keys = block.scratch;
+  block.values = values;
 }
 
 // ---- one segment ----
+
+// Do all rows of the tile see all entries of its span?
+HEADWISE_HOT bool sees_alike(const Tile& t) {
+  const Span span = span_of(t.some);
+  bool alike = (t.some >> span.begin) == kAllKeys >> (kKeyBlock - (span.end - span.begin));
+  for (int r = 0; r < t.count; ++r) alike = alike && t.mask[r] == t.some;
+  return alike;
+}
 
 template <int R, class Score, class Normaliser>
 HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser& normaliser, Group& g, index_t first, Tile& t,
@@ -93,21 +110,15 @@ HEADWISE_KERNEL void step(const Attend& a, const Score& score, const Normaliser&
       g.sum[first + r] = row.sum;
     }
   }
-  const Span span = span_of(t.some);
-  bool alike = (t.some >> span.begin) == kAllKeys >> (kKeyBlock - (span.end - span.begin));
-  for (int r = 0; r < t.count; ++r) alike = alike && t.mask[r] == t.some;
   // Rows that do not see all of the span weigh the rest by 0, and 0 times NaN or infinity is NaN.
+  const bool alike = sees_alike(t);
   if (!alike && block.finite < 0) block.finite = all_finite(block.values, kKeyBlock * stride);
   if (alike || block.finite > 0) {
-    if (fetches<R>(block)) {
-      weigh_values<R, true>(t.scores, block.values, span, stride, out, block.ahead);
-    } else {
-      weigh_values<R, false>(t.scores, block.values, span, stride, out, 0);
-    }
+    weigh_values<R>(t.scores, block, span_of(t.some), out);
   } else {
     for (int r = 0; r < t.count; ++r) weigh_visible(t.scores + r * kKeyBlock, t.mask[r], block.values, stride, out + r * stride);
   }
-  block.ahead = 0;
+  block.whole();
 }
 
 // max, sum and out of the group's rows over the entries of one segment.
@@ -123,10 +134,8 @@ HEADWISE_KERNEL void run_segment(const Attend& a, const Score& score, const Norm
   const index_t begin = segment * blocks > first_seen ? segment * blocks : first_seen;
   const index_t end = (segment + 1) * blocks < last_seen ? (segment + 1) * blocks : last_seen;
   for (index_t b = begin; b < end; ++b) {
-    Block block = block_of(a, b, a.kv_head);
-    const std::byte* next = b + 1 < end ? a.pages[b + 1 - a.first_block] : nullptr;
-    if (next != nullptr && block.keys != nullptr)
-      block.ahead = reinterpret_cast<const float*>(next + a.layout.key_offset(a.kv_head)) - block.keys;
+    Block block = block_of(a, b, a.kv_head, b + 1 < end ? a.pages[b + 1 - a.first_block] : nullptr, g.block);
+    block.in_parts();
     index_t token = -1;
     std::uint64_t mask = 0;
     for (index_t i = 0; i < g.rows;) {
@@ -138,7 +147,8 @@ HEADWISE_KERNEL void run_segment(const Attend& a, const Score& score, const Norm
         t.some |= mask;
       }
       if (t.some != 0) {  // a row that sees nothing here would add zeros: leaving out the tile changes no bit
-        widen_block(a, a.kv_head, block, next, g.block);
+        // Only a tile that comes alone reads a block once.
+        if (!std::is_same_v<Score, DotScore> || a.adjust != nullptr || tile < g.padded || !sees_alike(t)) widen_block(block);
         switch (tile) {
           case 1: step<1>(a, score, normaliser, g, i, t, block); break;
           case 2: step<2>(a, score, normaliser, g, i, t, block); break;
@@ -333,8 +343,8 @@ HEADWISE_KERNEL void attend_rows(const Attend& a, index_t kv_heads, const Score&
             for (int r = 0; r < t.count; ++r) std::fill_n(part + r * view.count, kKeyBlock, -std::numeric_limits<float>::infinity());
             continue;
           }
-          Block block = block_of(a, b, a.kv_head + kv_head);
-          widen_block(a, a.kv_head + kv_head, block, nullptr, wide);
+          Block block = block_of(a, b, a.kv_head + kv_head, nullptr, wide);
+          widen_block(block);
           if (pass == 1) {
             for (int r = 0; r < t.count; ++r) weigh_visible(part + r * view.count, mask, block.values, stride, out + r * stride);
             continue;

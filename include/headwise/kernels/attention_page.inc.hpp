@@ -88,50 +88,71 @@ HEADWISE_KERNEL void append(const KvLayout& layout, std::byte* page, index_t slo
   }
 }
 
-// The keys (key_dim, 64) and values (64, value_stride) of a block as floats; meanwhile those of the next page, `ahead` bytes further, are
-// fetched.
+// Fetches the bytes of one head into L1, 12 KiB before they are read, in the order in which they are read: the rest of this page's, then
+// the next page's. Further ahead, or into L2, each line would take a miss buffer twice, and those bound what one core reads (measured on
+// a Zen 5: 1.3 times as many bytes a second as fetching a whole page ahead into L2).
+struct Stream {
+  static constexpr index_t kAhead = 12 << 10;
+  const std::byte* page = nullptr;
+  const std::byte* next = nullptr;  // of this page again, if there is none
+  index_t size = 0;
+
+  // What to fetch while the bytes from `position` on are read.
+  HEADWISE_HOT const std::byte* ahead(index_t position) const {
+    const index_t at = position + (kAhead < size ? kAhead : size);
+    return at < size ? page + at : next + (at - size);
+  }
+};
+
+HEADWISE_HOT Stream stream_of(const KvLayout& layout, const std::byte* page, const std::byte* next, index_t head) {
+  const index_t from = layout.key_offset(head), size = layout.keys_bytes() + layout.values_bytes();
+  return {page + from, (next != nullptr ? next : page) + from, size};
+}
+
 template <class Element>
-HEADWISE_HOT void widen_plain(const std::byte* from, index_t rows, index_t ahead, float* to) {
+HEADWISE_HOT void widen_plain(const Stream& stream, index_t position, index_t n, float* to) {
   constexpr index_t kLine = 64 / static_cast<index_t>(sizeof(Element));
-  const auto* x = reinterpret_cast<const Element*>(from);
-  for (index_t i = 0; i < rows * kKeyBlock; i += kLine) {
-    if (ahead != 0) prefetch_l2(reinterpret_cast<const std::byte*>(x + i) + ahead);
+  const auto* x = reinterpret_cast<const Element*>(stream.page + position);
+  const std::byte* fetch = stream.ahead(position);
+  for (index_t i = 0; i < n; i += kLine, fetch += 64) {
+    prefetch(fetch);
     HEADWISE_UNROLL
     for (index_t j = 0; j < kLine; j += kLanes) store(to + i + j, load(x + i + j));
   }
 }
 
-HEADWISE_HOT void widen_quantised(const KvLayout& layout, const std::byte* keys, const std::byte* values, index_t ahead, float* to) {
-  const auto *key_scales = reinterpret_cast<const float*>(keys), *value_scales = reinterpret_cast<const float*>(values);
-  const auto *k = reinterpret_cast<const std::int8_t*>(keys + layout.scales_bytes()),
-             *v = reinterpret_cast<const std::int8_t*>(values + layout.scales_bytes());
+// Rows [begin, begin + n) of a block's keys (key_dim, 64) as floats.
+HEADWISE_KERNEL void widen_keys(const KvLayout& layout, const Stream& stream, index_t begin, index_t n, float* to) {
+  const index_t first = begin * kKeyBlock, position = layout.scales_bytes() + first * layout.element_bytes();
+  if (layout.type == DType::f16) return widen_plain<f16>(stream, position, n * kKeyBlock, to);
+  if (layout.type == DType::bf16) return widen_plain<bf16>(stream, position, n * kKeyBlock, to);
+  const auto* scales = reinterpret_cast<const float*>(stream.page);
+  const auto* x = reinterpret_cast<const std::int8_t*>(stream.page + position);
+  const std::byte* fetch = stream.ahead(position);
   Vf scale[kKeyBlock / kLanes];
   HEADWISE_UNROLL
-  for (int j = 0; j < kKeyBlock / kLanes; ++j) scale[j] = load(key_scales + j * kLanes);
-  for (index_t d = 0; d < layout.key_dim; ++d, k += kKeyBlock, to += kKeyBlock) {
-    if (ahead != 0) prefetch_l2(reinterpret_cast<const std::byte*>(k) + ahead);
+  for (int j = 0; j < kKeyBlock / kLanes; ++j) scale[j] = load(scales + j * kLanes);
+  for (index_t d = 0; d < n; ++d, x += kKeyBlock, to += kKeyBlock, fetch += kKeyBlock) {
+    prefetch(fetch);
     HEADWISE_UNROLL
-    for (int j = 0; j < kKeyBlock / kLanes; ++j) store(to + j * kLanes, mul(load(k + j * kLanes), scale[j]));
-  }
-  for (index_t e = 0; e < kKeyBlock; ++e) {
-    const Vf one = splat(value_scales[e]);
-    for (index_t j = 0; j < layout.value_stride(); j += kLanes, v += kLanes, to += kLanes) {
-      if (ahead != 0 && j % 64 == 0) prefetch_l2(reinterpret_cast<const std::byte*>(v) + ahead);
-      store(to, mul(load(v), one));
-    }
+    for (int j = 0; j < kKeyBlock / kLanes; ++j) store(to + j * kLanes, mul(load(x + j * kLanes), scale[j]));
   }
 }
 
-HEADWISE_KERNEL void widen_page(const KvLayout& layout, const std::byte* page, index_t head, const std::byte* next, float* to) {
-  const std::byte *keys = page + layout.key_offset(head), *values = page + layout.value_offset(head);
-  const index_t ahead = next != nullptr ? next - page : 0, stride = layout.value_stride(), count = layout.key_dim * kKeyBlock;
-  if (layout.type == DType::f16) {
-    widen_plain<f16>(keys, layout.key_dim, ahead, to);
-    widen_plain<f16>(values, stride, ahead, to + count);
-  } else if (layout.type == DType::bf16) {
-    widen_plain<bf16>(keys, layout.key_dim, ahead, to);
-    widen_plain<bf16>(values, stride, ahead, to + count);
-  } else {
-    widen_quantised(layout, keys, values, ahead, to);
+// Rows [begin, begin + n) of its values (64, value_stride).
+HEADWISE_KERNEL void widen_values(const KvLayout& layout, const Stream& stream, index_t begin, index_t n, float* to) {
+  const index_t stride = layout.value_stride();
+  const index_t position = layout.keys_bytes() + layout.scales_bytes() + begin * stride * layout.element_bytes();
+  if (layout.type == DType::f16) return widen_plain<f16>(stream, position, n * stride, to);
+  if (layout.type == DType::bf16) return widen_plain<bf16>(stream, position, n * stride, to);
+  const auto* scales = reinterpret_cast<const float*>(stream.page + layout.keys_bytes()) + begin;
+  const auto* x = reinterpret_cast<const std::int8_t*>(stream.page + position);
+  const std::byte* fetch = stream.ahead(position);
+  for (index_t e = 0; e < n; ++e, fetch += stride) {
+    const Vf scale = splat(scales[e]);
+    for (index_t j = 0; j < stride; j += kLanes, x += kLanes, to += kLanes) {
+      if (j % 64 == 0) prefetch(fetch + j);
+      store(to, mul(load(x), scale));
+    }
   }
 }

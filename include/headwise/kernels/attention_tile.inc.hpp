@@ -13,16 +13,16 @@ inline constexpr float kLowest = -std::numeric_limits<float>::max();
 
 // ---- products ----
 
-// c[r][j] = scale sum_d a[r][d] b[d][j], or c[r][j] + sum_d, for R rows and N vectors of columns. a[r][d] is at a + r RowStep + d Step.
-// With Fetch, what lies `ahead` of b in memory is fetched meanwhile.
-template <int R, int N, int RowStep, int Step, bool Accumulate, bool Fetch>
-HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, Vf scale,
-                          [[maybe_unused]] index_t ahead) {
+// c[r][j] = scale sum_d a[r][d] b[d][j] for R rows and N vectors of columns; a[r][d] is at a + r RowStep + d Step. The chain of fma goes
+// on from what c holds unless `fresh`, so that it may be calculated in parts. With Fetch, as many bytes as are read of b are fetched.
+template <int R, int N, int RowStep, int Step, bool Fetch>
+HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, bool fresh, Vf scale,
+                          [[maybe_unused]] const std::byte* fetch) {
   Vf acc[R][N];
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
     HEADWISE_UNROLL
-    for (int n = 0; n < N; ++n) acc[r][n] = Accumulate ? load(c + r * c_stride + n * kLanes) : zero();
+    for (int n = 0; n < N; ++n) acc[r][n] = fresh ? zero() : load(c + r * c_stride + n * kLanes);
   }
   for (index_t d = 0; d < depth; ++d) {
     Vf x[N];
@@ -30,7 +30,8 @@ HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, inde
     for (int n = 0; n < N; ++n) x[n] = load(b + n * kLanes);
     if constexpr (Fetch) {
       HEADWISE_UNROLL
-      for (int n = 0; n < N; ++n) prefetch_l2(b + ahead + n * kLanes);
+      for (int n = 0; n < N * kLanes; n += 16) prefetch(fetch + n * 4);
+      fetch += N * kLanes * 4;
     }
     HEADWISE_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -44,19 +45,20 @@ HEADWISE_HOT void product(const float* a, const float* b, index_t b_stride, inde
   HEADWISE_UNROLL
   for (int r = 0; r < R; ++r) {
     HEADWISE_UNROLL
-    for (int n = 0; n < N; ++n) store(c + r * c_stride + n * kLanes, Accumulate ? acc[r][n] : mul(acc[r][n], scale));
+    for (int n = 0; n < N; ++n) store(c + r * c_stride + n * kLanes, mul(acc[r][n], scale));
   }
 }
 
 // Columns [0, cols), a multiple of kLanes, in strips of N vectors, then of fewer.
-template <int R, int N, int RowStep, int Step, bool Accumulate, bool Fetch>
+template <int R, int N, int RowStep, int Step, bool Fetch>
 HEADWISE_HOT void strips(const float* a, const float* b, index_t b_stride, index_t depth, float* c, index_t c_stride, index_t cols,
-                         Vf scale, index_t ahead) {
+                         bool fresh, Vf scale, const std::byte* fetch) {
   index_t j = 0;
   for (; j + N * kLanes <= cols; j += N * kLanes)
-    product<R, N, RowStep, Step, Accumulate, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, scale, ahead);
+    product<R, N, RowStep, Step, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, fresh, scale, fetch + j * depth * 4);
   if constexpr (N > 1) {
-    if (j < cols) strips<R, N / 2, RowStep, Step, Accumulate, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, cols - j, scale, ahead);
+    if (j < cols)
+      strips<R, N / 2, RowStep, Step, Fetch>(a, b + j, b_stride, depth, c + j, c_stride, cols - j, fresh, scale, fetch + j * depth * 4);
   }
 }
 
@@ -69,23 +71,78 @@ struct Span {
 };
 HEADWISE_HOT Span span_of(std::uint64_t mask) { return {std::countr_zero(mask), 64 - std::countl_zero(mask)}; }
 
-// scores (R, 64) = scale q k where the span is; q is packed (key_dim, R), keys (key_dim, 64).
-template <int R, bool Fetch>
-HEADWISE_KERNEL void dot_scores(const float* q, const float* keys, index_t key_dim, Span span, float scale, float* scores, index_t ahead) {
+// A block of entries as the rows of a tile see it.
+struct Block {
+  index_t number;
+  const KvLayout* layout;
+  Stream stream;
+  const float* keys;    // (key_dim, 64), or null: stored as another type, and widened a part at a time
+  const float* values;  // (64, value_stride), likewise
+  float* scratch;       // for that
+  // Rows of keys and values that are read at once: what is fetched comes strip by strip, so parts keep it near to the order of memory,
+  // and what is widened stays in L1. Later tiles of a group find the block in a cache and read all of it at once.
+  index_t key_rows, value_rows;
+  int finite = -1;  // whether all values are: not known yet, no, yes
+
+  HEADWISE_HOT void in_parts() {
+    key_rows = 64;
+    value_rows = std::max<index_t>(16, 2048 / layout->value_stride());
+  }
+  HEADWISE_HOT void whole() {
+    key_rows = layout->key_dim;
+    value_rows = kKeyBlock;
+  }
+  HEADWISE_HOT const float* key_part(index_t begin, index_t n) const {
+    if (keys != nullptr) return keys + begin * kKeyBlock;
+    widen_keys(*layout, stream, begin, n, scratch);
+    return scratch;
+  }
+  HEADWISE_HOT const float* value_part(index_t begin, index_t n) const {
+    if (values != nullptr) return values + begin * layout->value_stride();
+    widen_values(*layout, stream, begin, n, scratch);
+    return scratch;
+  }
+  // What to fetch while a part is read; what was widened has been fetched.
+  HEADWISE_HOT const std::byte* ahead(const float* part) const {
+    if (part == scratch) return reinterpret_cast<const std::byte*>(scratch);
+    return stream.ahead(reinterpret_cast<const std::byte*>(part) - stream.page);
+  }
+};
+
+// A single row has no load slots to spare: there, fetching doubled the time from a cache.
+template <int R>
+inline constexpr bool kFetches = R > 1;
+
+// scores (R, 64) = scale q k where the span is; q is packed (key_dim, R).
+template <int R>
+HEADWISE_KERNEL void dot_scores(const float* q, const Block& block, Span span, float scale, float* scores) {
   constexpr int rows = R < kRegisterRows ? R : kRegisterRows;
   const int begin = span.begin / kLanes * kLanes, end = (span.end + kLanes - 1) / kLanes * kLanes;
-  for (int r = 0; r < R; r += rows)
-    strips<rows, kStrip<rows>, 1, R, false, Fetch>(q + r, keys + begin, kKeyBlock, key_dim, scores + r * kKeyBlock + begin, kKeyBlock,
-                                                   end - begin, splat(scale), ahead);
+  const index_t key_dim = block.layout->key_dim;
+  for (index_t d = 0, n; d < key_dim; d += n) {
+    n = std::min(block.key_rows, key_dim - d);
+    const float* keys = block.key_part(d, n);
+    const std::byte* fetch = block.ahead(keys);
+    const Vf factor = splat(d + n < key_dim ? 1.0f : scale);
+    for (int r = 0; r < R; r += rows)
+      strips<rows, kStrip<rows>, 1, R, kFetches<R>>(q + d * R + r, keys + begin, kKeyBlock, n, scores + r * kKeyBlock + begin, kKeyBlock,
+                                                    end - begin, d == 0, factor, fetch);
+  }
 }
 
 // out (R, stride) += weights (R, 64) values (64, stride), entries of the span
-template <int R, bool Fetch>
-HEADWISE_KERNEL void weigh_values(const float* weights, const float* values, Span span, index_t stride, float* out, index_t ahead) {
+template <int R>
+HEADWISE_KERNEL void weigh_values(const float* weights, const Block& block, Span span, float* out) {
   constexpr int rows = R < kRegisterRows ? R : kRegisterRows;
-  for (int r = 0; r < R; r += rows)
-    strips<rows, kStrip<rows>, kKeyBlock, 1, true, Fetch>(weights + r * kKeyBlock + span.begin, values + span.begin * stride, stride,
-                                                          span.end - span.begin, out + r * stride, stride, stride, zero(), ahead);
+  const index_t stride = block.layout->value_stride();
+  for (index_t e = span.begin, n; e < span.end; e += n) {
+    n = std::min(block.value_rows, span.end - e);
+    const float* values = block.value_part(e, n);
+    const std::byte* fetch = block.ahead(values);
+    for (int r = 0; r < R; r += rows)
+      strips<rows, kStrip<rows>, kKeyBlock, 1, kFetches<R>>(weights + r * kKeyBlock + e, values, stride, n, out + r * stride, stride,
+                                                            stride, false, splat(1.0f), fetch);
+  }
 }
 
 // The same for one row and the entries in `mask`, so that a NaN or an infinity of another entry (0 times NaN) stays out.
@@ -107,23 +164,6 @@ HEADWISE_KERNEL bool all_finite(const float* x, index_t n) {
 }
 
 // ---- scores ----
-
-// A block of entries as the rows of a tile see it.
-struct Block {
-  index_t number;
-  const float* keys;
-  const float* values;
-  index_t ahead = 0;  // floats from here to the same place of the block that comes next, which the first tile fetches
-  int finite = -1;    // whether all values are: not known yet, no, yes
-};
-
-// Fetching ahead makes decode from memory 1.1 (2 rows) to 1.8 times (8 rows, k 128) as quick on a Zen 5, and one of 3 rows from a cache
-// 17 % slower (paired runs, medians); contexts that matter come from memory. A single row has no load slots to spare: there it
-// doubled the time from a cache.
-template <int R>
-HEADWISE_HOT bool fetches(const Block& block) {
-  return R > 1 && block.ahead != 0;
-}
 
 // R rows of a tile; rows behind `count` are padding that sees nothing.
 struct Tile {
@@ -177,12 +217,7 @@ HEADWISE_HOT void score_tile(const Attend& a, const Score& score, const Tile& t,
     score.tile(view);
     for (int i = t.count * static_cast<int>(kKeyBlock); i < R * kKeyBlock; ++i) t.scores[i] = 0.0f;
   } else {
-    const Span span = span_of(t.some);
-    if (fetches<R>(block)) {
-      dot_scores<R, true>(t.q, block.keys, a.layout.key_dim, span, a.scale, t.scores, block.ahead);
-    } else {
-      dot_scores<R, false>(t.q, block.keys, a.layout.key_dim, span, a.scale, t.scores, 0);
-    }
+    dot_scores<R>(t.q, block, span_of(t.some), a.scale, t.scores);
   }
   if (a.soft_cap != 0.0f) cap_scores(t.scores, R, a.soft_cap);
   if (a.alibi != nullptr) {
