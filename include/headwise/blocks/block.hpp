@@ -48,8 +48,6 @@ class Block {
 
   template <std::size_t I>
   static auto part(const Frame& f, const States<State>& states) {
-    using Part = std::tuple_element_t<I, std::tuple<state_of<Members>...>>;
-    if (states.empty()) return States<Part>();
     return states.template part<I>(f.step.arena);
   }
 

@@ -16,13 +16,13 @@ namespace hw {
 
 /// How a checkpoint becomes a model.
 struct LoadOptions {
-  int threads = 0;                              // of the model's own pool; 0: all the machine has
-  std::shared_ptr<Executor> executor{};         // instead of a pool of its own
-  std::optional<DType> weights{};                 // store matrices as f32, f16, bf16, q8_0, q4_0 or q4_k instead of the file's type
-  bool bf16_activations = false;                  // round what meets bf16 weights, too (BuildOptions)
-  DType kv = DType::f32;                           // how keys and values are kept: f32, f16, bf16 or q8_0
-  std::optional<kernels::Target> target{};        // instead of the best instruction set
-  std::function<void(double)> progress{};       // called with the share loaded, in [0, 1]
+  int threads = 0;                                      // of the model's own pool; 0: all the machine has
+  std::shared_ptr<Executor> executor{};                 // instead of a pool of its own
+  std::optional<DType> weights{};                       // store matrices as f32, f16, bf16, q8_0, q4_0 or q4_k instead of the file's type
+  bool bf16_activations = false;                        // round what meets bf16 weights, too (BuildOptions)
+  DType kv = DType::f32;                                // how keys and values are kept: f32, f16, bf16 or q8_0
+  std::optional<kernels::Target> target{};              // instead of the best instruction set
+  std::function<void(double)> progress{};               // called with the share loaded, in [0, 1]
   MappedFile::Access access = MappedFile::Access::map;  // or read: a copy, for files that may change under the program
 };
 
@@ -74,7 +74,7 @@ class Zoo {
   /// Builds a checkpoint's model. Errors: an unknown model_type (the message lists the known), and whatever is wrong in the files.
   std::unique_ptr<Model> build(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options = {}) const;
 
-  /// From a Hugging Face folder or a .gguf file.
+  /// From a Hugging Face folder, a .gguf file, or a folder with CTranslate2's `model.bin` (and no model.safetensors beside it).
   std::unique_ptr<Model> load(const std::string& path, const LoadOptions& options = {}) const;
 
  private:

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headwise/kernels/activation.hpp"
+#include "headwise/layers/gate_rows.hpp"
 #include "headwise/layers/linear.hpp"
 
 namespace hw {
@@ -68,10 +68,7 @@ class LoraGatedMlp {
     const Step& step = in.frame.step;
     const View h = step.arena.take_view(in.x.rows, gate_up_.out()), g = h.col_range(0, down_.in()), u = h.col_range(down_.in(), h.cols);
     gate_up_.forward(in.x, h, in.frame);
-    step.parallel_rows(h.rows, 8 * g.cols, [&](index_t begin, index_t end) {
-      step.kernels.elementwise.gate(activation_, g.row(begin), g.stride, u.row(begin), u.stride, end - begin, g.cols, g.row(begin),
-                                    g.stride);
-    });
+    gate_rows(step, activation_, g, u, g);
     down_.forward(g, delta, in.frame);
   }
 

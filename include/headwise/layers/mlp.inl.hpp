@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "headwise/layers/gate_rows.hpp"
 #include "headwise/layers/mlp.hpp"
 
 namespace hw {
@@ -47,15 +48,15 @@ HEADWISE_INLINE void GatedMlp::forward_groups(std::span<const GatedMlp* const> m
   const View g = h.col_range(0, width), u = h.col_range(width, 2 * width);
   const float limit = mlps[0]->limit_ > 0 ? mlps[0]->limit_ : std::numeric_limits<float>::infinity(), offset = mlps[0]->up_offset_;
   const float scale = mlps[0]->gate_scale_;
-  const bool plain = mlps[0]->limit_ <= 0 && offset == 0 && scale == 1;
-  step.parallel_rows(h.rows, 8 * width, [&](index_t first, index_t last) {
-    for (index_t r = plain ? last : first; r < last; ++r) {
-      for (float& v : g[r]) v = std::min(scale * v, limit);
-      for (float& v : u[r]) v = std::clamp(v, -limit, limit) + offset;
-    }
-    step.kernels.elementwise.gate(mlps[0]->activation_, g.row(first), g.stride, u.row(first), u.stride, last - first, width, g.row(first),
-                                  g.stride);
-  });
+  if (mlps[0]->limit_ > 0 || offset != 0 || scale != 1) {
+    step.parallel_rows(h.rows, 4 * width, [&](index_t first, index_t last) {
+      for (index_t r = first; r < last; ++r) {
+        for (float& v : g[r]) v = std::min(scale * v, limit);
+        for (float& v : u[r]) v = std::clamp(v, -limit, limit) + offset;
+      }
+    });
+  }
+  gate_rows(step, mlps[0]->activation_, g, u, g);
   Linear::forward_groups(detail::each_linear(mlps, &GatedMlp::down_, step.arena), begin, g, delta, in.frame);
 }
 

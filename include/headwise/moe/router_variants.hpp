@@ -40,7 +40,7 @@ struct CosineRouter {
   };
   CosineRouter(const Config& c, const Build& b)
       : config(c),
-        reduce(c.hidden_size, c.rank, false, b),
+        reduce(c.hidden_size, c.rank, false, b.as_filed()),
         centres(b.vector("centres", c.num_experts * c.rank)),
         temperature(b.vector("temperature", 1)[0]) {}
   index_t experts() const noexcept { return config.num_experts; }
@@ -144,7 +144,7 @@ struct CapacityRouter {
     index_t hidden_size = 0, num_experts = 0;
     double capacity_factor = 1.0;
   };
-  CapacityRouter(const Config& c, const Build& b) : config(c), logits(c.hidden_size, c.num_experts, false, b) {
+  CapacityRouter(const Config& c, const Build& b) : config(c), logits(c.hidden_size, c.num_experts, false, b.as_filed()) {
     if (!(c.capacity_factor > 0)) fail(b.path("capacity"), "a capacity factor above 0", concat(c.capacity_factor));
   }
   index_t experts() const noexcept { return config.num_experts; }
@@ -213,7 +213,7 @@ struct ExpertChoice {
     index_t hidden_size = 0, num_experts = 0;
     double capacity = 1.0;  // experts a row, on average
   };
-  ExpertChoice(const Config& c, const Build& b) : config(c), logits(c.hidden_size, c.num_experts, false, b) {
+  ExpertChoice(const Config& c, const Build& b) : config(c), logits(c.hidden_size, c.num_experts, false, b.as_filed()) {
     if (!(c.capacity > 0)) fail(b.path("capacity"), "a capacity above 0", concat(c.capacity));
   }
   index_t experts() const noexcept { return config.num_experts; }

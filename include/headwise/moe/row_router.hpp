@@ -86,7 +86,10 @@ class RowRouter {
   };
 
   RowRouter(const Config& c, const Build& b)
-      : experts_(c.num_experts), policy_(c.policy, c.num_experts, b), logits_(c.hidden_size, count(), false, b), where_(b.path("")) {}
+      : experts_(c.num_experts),
+        policy_(c.policy, c.num_experts, b),
+        logits_(c.hidden_size, count(), false, b.as_filed()),
+        where_(b.path("")) {}
   index_t experts() const noexcept { return experts_; }
 
   Plan route(In in) const {

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "headwise/flow/recurrent_state.hpp"
+#include "headwise/layers/gate_rows.hpp"
 #include "headwise/layers/small_matrix.hpp"
 #include "headwise/mixers/attention/attention.hpp"
 
@@ -39,10 +40,7 @@ struct GatedHeads : P {
     const Step& step = in.frame.step;
     const View g = step.arena.take_view(heads.rows, heads.cols);
     gate.forward(in.x, g, in.frame);
-    step.parallel_rows(g.rows, 8 * g.cols, [&](index_t begin, index_t end) {
-      step.kernels.elementwise.gate(Activation::sigmoid, g.row(begin), g.stride, heads.row(begin), heads.stride, end - begin, g.cols,
-                                    heads.row(begin), heads.stride);
-    });
+    gate_rows(step, Activation::sigmoid, g, heads, heads);
     return heads;
   }
   Linear gate;

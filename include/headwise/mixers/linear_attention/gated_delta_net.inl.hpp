@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headwise/kernels/scan.hpp"
 #include "headwise/mixers/linear_attention/gated_delta_net.hpp"
+#include "headwise/mixers/scan_heads.hpp"
 
 namespace hw {
 namespace detail {
@@ -50,7 +50,6 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
   const Step& step = f.step;
   Arena& arena = step.arena;
   const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
-  const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
   const index_t t = in.x.rows, h = config_.value_heads, n = config_.key_dim, p = config_.value_dim, share = h / config_.key_heads;
 
   const View all = arena.take_view(t, in_.out()), qkv = arena.take_view(t, 2 * keys() + values()), y = arena.take_view(t, values());
@@ -90,33 +89,23 @@ HEADWISE_INLINE void GatedDeltaNet::forward(In in, View delta, const States<Stat
     }
   });
 
-  const auto matrices = states.template part<1>(arena);
-  for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
-    const RowRange rows = f.tokens().sequences[s];
-    const auto move = advance(matrices, s, rows.size(), h * n * p, arena);
-    step.parallel_rows(h, 8 * rows.size() * n * p, [&](index_t first, index_t last) {
-      for (index_t j = first; j < last; ++j)
-        kernels.scan({.tokens = rows.size(),
-                      .keys = n,
-                      .values = p,
-                      .q = q.row(rows.begin) + j / share * n,
-                      .k = k.row(rows.begin) + j / share * n,
-                      .v = v.row(rows.begin) + j * p,
-                      .q_stride = q.stride,
-                      .k_stride = k.stride,
-                      .v_stride = v.stride,
-                      .kind = config_.key_decay ? kernels::Decay::key : kernels::Decay::token,
-                      .decay = a.row(rows.begin) + j * each,
-                      .decay_stride = a.stride,
-                      .beta = b.row(rows.begin) + j,
-                      .beta_stride = b.stride,
-                      .from = move.from + j * n * p,
-                      .to = move.to + j * n * p,
-                      .state_stride = p,
-                      .out = y.row(rows.begin) + j * p,
-                      .out_stride = y.stride});
-    });
-  }
+  scan_heads(f, states.template part<1>(arena), h, [&](index_t row, index_t j) -> kernels::Scan {
+    return {.keys = n,
+            .values = p,
+            .q = q.row(row) + j / share * n,
+            .k = k.row(row) + j / share * n,
+            .v = v.row(row) + j * p,
+            .q_stride = q.stride,
+            .k_stride = k.stride,
+            .v_stride = v.stride,
+            .kind = config_.key_decay ? kernels::Decay::key : kernels::Decay::token,
+            .decay = a.row(row) + j * each,
+            .decay_stride = a.stride,
+            .beta = b.row(row) + j,
+            .beta_stride = b.stride,
+            .out = y.row(row) + j * p,
+            .out_stride = y.stride};
+  });
   step.parallel_rows(t, 16 * values(), [&](index_t first, index_t last) {
     for (index_t r = first; r < last; ++r) {
       elementwise.rms_norm(y.row(r), p, h, p, norm_.data(), config_.norm_eps, y.row(r), p);

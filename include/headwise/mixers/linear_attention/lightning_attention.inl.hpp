@@ -1,8 +1,8 @@
 #pragma once
 #include <cmath>
 
-#include "headwise/kernels/scan.hpp"
 #include "headwise/mixers/linear_attention/lightning_attention.hpp"
+#include "headwise/mixers/scan_heads.hpp"
 
 namespace hw {
 namespace detail {
@@ -30,7 +30,6 @@ HEADWISE_INLINE void LightningAttention::forward(In in, View delta, const States
   const Frame& f = in.frame;
   const Step& step = f.step;
   const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
-  const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
   const index_t t = in.x.rows, n = config_.head_dim;
 
   const View all = step.arena.take_view(t, in_.out()), y = step.arena.take_view(t, width());
@@ -39,32 +38,22 @@ HEADWISE_INLINE void LightningAttention::forward(In in, View delta, const States
   step.parallel_rows(t, 8 * qkv.cols, [&](index_t first, index_t last) {
     elementwise.activate(Activation::silu, qkv.row(first), qkv.stride, last - first, qkv.cols, qkv.row(first), qkv.stride);
   });
-  for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
-    const RowRange rows = f.tokens().sequences[s];
-    const auto move = advance(states, s, rows.size(), width() * n, step.arena);
-    step.parallel_rows(config_.heads, 8 * rows.size() * n * n, [&](index_t first, index_t last) {
-      for (index_t j = first; j < last; ++j) {
-        const float* const q = qkv.row(rows.begin) + j * n;
-        kernels.scan({.tokens = rows.size(),
-                      .keys = n,
-                      .values = n,
-                      .q = q,
-                      .k = q + width(),
-                      .v = q + 2 * width(),
-                      .q_stride = qkv.stride,
-                      .k_stride = qkv.stride,
-                      .v_stride = qkv.stride,
-                      .kind = kernels::Decay::token,
-                      .decay = &decay_[static_cast<std::size_t>(j)],
-                      .decay_stride = 0,
-                      .from = move.from + j * n * n,
-                      .to = move.to + j * n * n,
-                      .state_stride = n,
-                      .out = y.row(rows.begin) + j * n,
-                      .out_stride = y.stride});
-      }
-    });
-  }
+  scan_heads(f, states, config_.heads, [&](index_t row, index_t j) -> kernels::Scan {
+    const float* const q = qkv.row(row) + j * n;
+    return {.keys = n,
+            .values = n,
+            .q = q,
+            .k = q + width(),
+            .v = q + 2 * width(),
+            .q_stride = qkv.stride,
+            .k_stride = qkv.stride,
+            .v_stride = qkv.stride,
+            .kind = kernels::Decay::token,
+            .decay = &decay_[static_cast<std::size_t>(j)],
+            .decay_stride = 0,
+            .out = y.row(row) + j * n,
+            .out_stride = y.stride};
+  });
   step.parallel_rows(t, 16 * width(), [&](index_t first, index_t last) {
     elementwise.rms_norm(y.row(first), y.stride, last - first, width(), norm_.data(), config_.norm_eps, y.row(first), y.stride);
     elementwise.gate(Activation::sigmoid, gate.row(first), gate.stride, y.row(first), y.stride, last - first, width(), y.row(first),

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "headwise/kernels/scan.hpp"
+#include "headwise/layers/gate_rows.hpp"
 #include "headwise/mixers/ssm/rg_lru.hpp"
 
 namespace hw {
@@ -71,9 +72,7 @@ HEADWISE_INLINE void RgLru::forward(In in, View delta, const States<State>& stat
                   .out = h.row(rows.begin),
                   .out_stride = h.stride});
   }
-  step.parallel_rows(t, 16 * width, [&](index_t first, index_t last) {
-    elementwise.gate(config_.activation, y.row(first), y.stride, h.row(first), h.stride, last - first, width, h.row(first), h.stride);
-  });
+  gate_rows(step, config_.activation, y, h, h);
   out_.forward(h, delta, f);
 }
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headwise/kernels/scan.hpp"
+#include "headwise/mixers/scan_heads.hpp"
 #include "headwise/mixers/ssm/ssd.hpp"
 
 namespace hw {
@@ -38,8 +38,7 @@ HEADWISE_INLINE void Ssd::forward(In in, View delta, const States<State>& states
   const Step& step = f.step;
   Arena& arena = step.arena;
   const kernels::ElementwiseKernels& elementwise = step.kernels.elementwise;
-  const kernels::ScanKernels& kernels = kernels::scan_kernels(step.kernels.target);
-  const index_t t = in.x.rows, h = config_.heads, p = config_.head_dim, n = config_.state_size, width = h * n * p;
+  const index_t t = in.x.rows, h = config_.heads, p = config_.head_dim, n = config_.state_size;
   const auto scaled = [&](ConstView x, float a, View y) {
     step.parallel_rows(t, x.cols, [&](index_t first, index_t last) {
       elementwise.scale(x.row(first), x.stride, a, last - first, x.cols, y.row(first), y.stride);
@@ -79,33 +78,22 @@ HEADWISE_INLINE void Ssd::forward(In in, View delta, const States<State>& states
     }
   });
 
-  const auto matrices = states.template part<1>(arena);
-  for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
-    const RowRange rows = f.tokens().sequences[s];
-    const auto move = advance(matrices, s, rows.size(), width, arena);
-    step.parallel_rows(h, 4 * rows.size() * n * p, [&](index_t first, index_t last) {
-      for (index_t j = first; j < last; ++j) {
-        const index_t group = j / (h / config_.groups) * n;
-        kernels.scan({.tokens = rows.size(),
-                      .keys = n,
-                      .values = p,
-                      .q = queries.row(rows.begin) + group,
-                      .k = keys.row(rows.begin) + group,
-                      .v = values.row(rows.begin) + j * p,
-                      .q_stride = queries.stride,
-                      .k_stride = keys.stride,
-                      .v_stride = values.stride,
-                      .kind = kernels::Decay::token,
-                      .decay = factors.row(rows.begin) + j,
-                      .decay_stride = factors.stride,
-                      .from = move.from + j * n * p,
-                      .to = move.to + j * n * p,
-                      .state_stride = p,
-                      .out = y.row(rows.begin) + j * p,
-                      .out_stride = y.stride});
-      }
-    });
-  }
+  scan_heads(f, states.template part<1>(arena), h, [&](index_t row, index_t j) -> kernels::Scan {
+    const index_t group = j / (h / config_.groups) * n;
+    return {.keys = n,
+            .values = p,
+            .q = queries.row(row) + group,
+            .k = keys.row(row) + group,
+            .v = values.row(row) + j * p,
+            .q_stride = queries.stride,
+            .k_stride = keys.stride,
+            .v_stride = values.stride,
+            .kind = kernels::Decay::token,
+            .decay = factors.row(row) + j,
+            .decay_stride = factors.stride,
+            .out = y.row(row) + j * p,
+            .out_stride = y.stride};
+  });
   step.parallel_rows(t, 16 * inner(), [&](index_t first, index_t last) {
     for (index_t r = first; r < last; ++r)
       for (index_t j = 0; j < h; ++j)
