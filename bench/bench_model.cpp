@@ -1,14 +1,19 @@
 // Times a model's prefill and decode, or an encoder's sentences, and prints one JSON line.
 //
-//   bench_model --model PATH (--n-prompt P --n-gen G | --embed --length L) [--threads N] [--batch B] [--repeat R] [--weights TYPE] --json
+//   bench_model --model PATH (--n-prompt P --n-gen G | --embed --length L | --signal FILE --ids 1,2,3 --beams K --n-gen G) [--threads N]
+//               [--batch B] [--repeat R] [--weights TYPE] --json
 
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstring>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "headwise/auto.hpp"
+#include "headwise/generate/beam.hpp"
 #include "headwise/io/convert.hpp"
 
 namespace {
@@ -26,6 +31,45 @@ std::vector<std::int32_t> make_ids(hw::index_t count, hw::index_t vocab, int see
   return ids;
 }
 
+// Beam search behind `batch` equal signals, of exactly `generate` tokens each: `never` (the end) is not chosen.
+void time_search(const hw::Model& model, const std::string& file, const std::vector<std::int32_t>& prompt, std::int32_t never,
+                 hw::index_t batch, hw::index_t beams, hw::index_t generate, int repeat) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  const std::string raw = bytes.str();
+  const hw::index_t size = model.encoder() ? model.encoder()->info().signal_size : 0;
+  if (!in || size == 0 || raw.empty() || raw.size() % (static_cast<std::size_t>(size) * sizeof(float)) != 0)
+    hw::fail("--signal", "a model that reads a signal, and a file of its rows as floats", hw::quoted(file));
+  std::vector<float> signal(raw.size() / sizeof(float));
+  std::memcpy(signal.data(), raw.data(), raw.size());
+  const hw::Sequence source{.signal = hw::ConstView(signal.data(), std::ssize(signal) / size, size)};
+  const std::vector<hw::Sequence> sources(static_cast<std::size_t>(batch), source);
+  hw::BeamOptions options;
+  options.num_beams = beams;
+  options.max_new_tokens = generate;
+  options.logit_bias = {{never, -std::numeric_limits<float>::infinity()}};
+  double encode = 1e30, search = 1e30;
+  std::vector<std::int32_t> ids;
+  for (int r = 0; r < repeat; ++r) {
+    double t = now();
+    hw::Output y;
+    const auto states = model.encode(sources, y);
+    encode = std::min(encode, now() - t);
+    std::vector<hw::BeamSource> begins;
+    for (const hw::StateSet& s : states) begins.push_back({&s, prompt});
+    t = now();
+    const auto found = hw::beam_search(model, begins, options);
+    search = std::min(search, now() - t);
+    ids = found.front().front().ids;
+  }
+  const double count = static_cast<double>(batch * std::ssize(ids));
+  std::cout << "{\"encode_s\": " << encode << ", \"search_tok_s\": " << count / search << ", \"total_tok_s\": " << count / (encode + search)
+            << ", \"ids\": [";
+  for (std::size_t i = 0; i < ids.size(); ++i) std::cout << (i ? ", " : "") << ids[i];
+  std::cout << "]}\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -35,10 +79,18 @@ int main(int argc, char** argv) {
   hw::index_t prompt = 512, generate = 64, length = 128, batch = 1;
   int threads = 0, repeat = 3;
   bool embed = false, json = false;
+  std::string signal;
+  std::vector<std::int32_t> first;
+  std::int32_t never = 50257;
+  hw::index_t beams = 5;
   app.add_option("--model", path, "a Hugging Face folder or a .gguf file")->required();
   app.add_option("--n-prompt", prompt, "tokens of the prompt");
   app.add_option("--n-gen", generate, "decode steps");
   app.add_flag("--embed", embed, "an encoder: sentences a second");
+  app.add_option("--signal", signal, "an encoder-decoder: rows of its signal, a file of floats; beam search");
+  app.add_option("--ids", first, "with --signal: what the decoder reads first")->delimiter(',');
+  app.add_option("--beams", beams, "with --signal");
+  app.add_option("--never", never, "with --signal: an id that is not chosen");
   app.add_option("--length", length, "tokens of a sentence");
   app.add_option("--threads", threads, "0: all");
   app.add_option("--batch", batch, "sequences side by side");
@@ -57,6 +109,7 @@ int main(int argc, char** argv) {
     const double start = now();
     const auto model = hw::stock_zoo().load(path, options);
     const double load_s = now() - start;
+    if (!signal.empty()) return time_search(*model, signal, first, never, batch, beams, generate, repeat), 0;
     const auto vocab = model->info().vocab_size;
     double prefill = 1e30, decode = 1e30, sentences = 1e30;
     hw::Output out;

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """Times headwise beside another engine on the same files, in turn, and prints a table of ratios.
 
-    python3 bench/compare/compare.py --model FILE.gguf|FOLDER [--bin build/release/bin] [--threads 2] [--rounds 7] [--plot FILE.png]
+    python3 bench/compare/compare.py --model FILE.gguf|FOLDER [--against ctranslate2] [--bin build/release/bin] [--threads 2] [--rounds 7]
+                                     [--plot FILE.png]
 
 A .gguf file meets llama.cpp (llama-cpp-python, which compiles it for this machine): prefill, decode, decode behind 1024 tokens, 8
-sequences side by side, and the time from a fresh process to the first token. The folder of a BERT encoder meets onnxruntime in f32, its
-graph fused by its own optimizer: sentences a second. What is missing is installed into a virtual environment under build/compare.
+sequences side by side, and the time from a fresh process to the first token. With `--against ctranslate2`, that of a llama meets
+CTranslate2 in int8, and headwise keeps its weights as Q8_0. The folder of a BERT encoder meets onnxruntime in f32, its graph fused by its
+own optimizer: sentences a second. A folder with Whisper's model.bin meets CTranslate2, both in f32, then both in int8: beam search. What is
+missing is installed into a virtual environment under build/compare.
 
-Before anything is timed both compute the same: a text's mean negative log likelihood within 2 %, or one vector within 1e-4 in cosine;
-else nothing is timed. Each round runs one process of each, one after the other; the ratio of a round compares neighbours in time, and
+Before anything is timed both compute the same: a text's mean negative log likelihood within 2 %, one vector within 1e-4 in cosine, or a
+dozen ids of a greedy search; else nothing is timed. Each round runs one process of each, one after the other; the ratio of a round compares neighbours in time, and
 the median of the ratios is what counts.
 """
 
 import argparse
+import array
 import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -90,6 +95,68 @@ class Llama:
         yield "first token of 32, 1/s", first_token
 
 
+class CTranslate2:
+    """Cases of a llama's .gguf file beside CTranslate2 in int8."""
+    name = "CTranslate2 int8"
+
+    def __init__(self, args):
+        self.args = args
+        self.theirs = [python_with(["ctranslate2", "gguf", "numpy"], ["ctranslate2", "gguf"]), HERE / "ctranslate2_bench.py", args.model,
+                       "--compute", "int8"]
+        self.ours = [args.bin / "bench_model", "--model", args.model, "--threads", args.threads, "--weights", "q8_0"]
+
+    def check(self):
+        ids = ",".join(str(i * i * 7919 % 8000 + 1) for i in range(1, 65))
+        score = last_json([self.args.bin / "generate", "--model", self.args.model, "--score", "--json", "--ids", ids])
+        other = last_json([*self.theirs, "--score", ids])
+        print(f"nll of {score['tokens']} tokens: headwise {score['nll']:.4f}, CTranslate2 {other['nll']:.4f}")
+        return score["tokens"] == other["tokens"] and abs(score["nll"] / other["nll"] - 1) < 0.02
+
+    def cases(self):
+        def both(key, *sizes):  # its own best: more threads can make its single rows slower
+            return lambda: (last_json([*self.ours, *sizes])[key],
+                            max(last_json([*self.theirs, *sizes, "--threads", n])[key] for n in {1, self.args.threads}))
+        yield "prefill 512, tokens/s", both("prefill_tok_s", "--n-prompt", 512, "--n-gen", 1)
+        yield "decode, tokens/s", both("decode_tok_s", "--n-prompt", 16, "--n-gen", 64)
+        yield "decode, batch 8, tokens/s", both("decode_tok_s", "--n-prompt", 16, "--n-gen", 32, "--batch", 8)
+
+
+class Whisper:
+    """Cases of a folder with Whisper's model.bin beside CTranslate2, whose format that is."""
+    name = "CTranslate2"
+
+    def __init__(self, args):
+        self.args = args
+        self.signal = ROOT / "build" / "compare" / "signal.f32"  # features of no sound in particular; both read the same
+        self.signal.parent.mkdir(parents=True, exist_ok=True)
+        noise = random.Random(1)
+        self.signal.write_bytes(array.array("f", (noise.gauss(0, 0.3) for _ in range(3000 * 80))).tobytes())
+        common = ["--signal", self.signal, "--ids", "50258,50259,50359,50363", "--threads", args.threads, "--n-gen", 32, "--repeat", 2]
+        self.theirs = [python_with(["ctranslate2", "numpy"], ["ctranslate2", "numpy"]), HERE / "ctranslate2_bench.py", args.model, *common]
+        self.ours = [args.bin / "bench_model", "--model", args.model, *common]
+
+    def both(self, theirs, ours, beams, batch):
+        sizes = ["--beams", beams, "--batch", batch]
+        return last_json([*self.ours, "--weights", ours, *sizes]), last_json([*self.theirs, "--compute", theirs, *sizes])
+
+    def check(self):
+        ours, theirs = (r["ids"][:12] for r in self.both("float32", "f32", 1, 1))
+        print(f"the first ids of a greedy search: headwise {ours}, CTranslate2 {theirs}")
+        return ours == theirs
+
+    def cases(self):
+        for theirs, ours in (("float32", "f32"), ("int8", "q8_0")):
+            for batch in (1, 8):
+                results = {}
+
+                def measure(key, fresh, theirs=theirs, ours=ours, batch=batch, results=results):
+                    if fresh:
+                        results["pair"] = self.both(theirs, ours, 5, batch)
+                    return tuple(r[key] for r in results["pair"])
+                yield f"{theirs}, batch {batch}, beam 5: search, tokens/s", lambda m=measure: m("search_tok_s", True)
+                yield f"{theirs}, batch {batch}, beam 5: with the encoder, tokens/s", lambda m=measure: m("total_tok_s", False)
+
+
 class Onnx:
     """Cases of a BERT folder beside onnxruntime."""
     name = "onnxruntime"
@@ -121,13 +188,17 @@ class Onnx:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True, type=pathlib.Path)
+    parser.add_argument("--against", choices=["llama.cpp", "ctranslate2"], default="llama.cpp", help="of a .gguf file")
     parser.add_argument("--bin", default=ROOT / "build" / "release" / "bin", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--plot", help="write the ratios as a bar chart (needs matplotlib)")
     args = parser.parse_args()
 
-    other = Onnx(args) if args.model.is_dir() else Llama(args)
+    if args.model.is_dir():
+        other = Whisper(args) if (args.model / "model.bin").exists() else Onnx(args)
+    else:
+        other = CTranslate2(args) if args.against == "ctranslate2" else Llama(args)
     if not other.check():
         sys.exit("compare: the two do not compute the same: nothing is timed")
     cases, rounds = list(other.cases()), {}

@@ -33,6 +33,19 @@ struct TokenSet {
   std::span<const index_t> total;
 
   index_t rows() const noexcept { return static_cast<index_t>(index.size()); }
+
+  /// The rows of sequences [first, first + ranges.size()) as a set of its own, whose sequences are written to `ranges`.
+  TokenSet part(std::size_t first, std::span<RowRange> ranges) const noexcept {
+    const RowRange rows{sequences[first].begin, sequences[first + ranges.size() - 1].end};
+    for (std::size_t s = 0; s < ranges.size(); ++s)
+      ranges[s] = {sequences[first + s].begin - rows.begin, sequences[first + s].end - rows.begin};
+    const auto cut = [&](auto column, index_t width) {
+      return column.empty() ? column : column.subspan(static_cast<std::size_t>(rows.begin * width), static_cast<std::size_t>(rows.size() * width));
+    };
+    TokenSet out{ranges, cut(index, 1), cut(coord, axes), axes, cut(id, 1), cut(mark, 1), cut(parent, 1), {}};
+    if (!total.empty()) out.total = total.subspan(first, ranges.size());
+    return out;
+  }
 };
 
 }  // namespace hw

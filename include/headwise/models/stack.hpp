@@ -74,6 +74,8 @@ class Stack : public Model {
   Stack(Config config, const W& weights, const std::shared_ptr<Executor>& executor, const BuildOptions& options, int);
 
   int regime(index_t total) const override { return config_.regime ? config_.regime(total) : 0; }
+  static constexpr index_t kRowsAtOnce = 512;
+  void run_blocks(const Frame& f, std::span<const Sequence> batch) const;
   void run_heads(const Frame& f, std::span<const Sequence> batch, Output& out, const StepOptions& options) const;
   [[gnu::cold]] void check_schedule();
   // The states of block kind S in slot `slot` of each sequence, whose StateSet is state_at(s).
@@ -247,6 +249,28 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
   embedding_.forward(vectors, f);
   step.visit({TapPoint::after_embedding}, f.at({}));
 
+  // Sequences do not meet in the blocks: a large batch goes through them some at a time, so that what passes from layer to layer stays in a
+  // cache. A tap sees all rows of a layer at once.
+  std::size_t begin = 0;
+  for (std::size_t end = 1; end <= batch.size(); ++end) {
+    const bool whole = step.tap != nullptr || couples > Couples::sequence;
+    if (end < batch.size() && (whole || tokens.sequences[end].end - tokens.sequences[begin].begin <= kRowsAtOnce)) continue;
+    const ArenaScope scope(step.arena);
+    const auto ranges = step.arena.take<RowRange>(static_cast<index_t>(end - begin));
+    const TokenSet part = tokens.part(begin, ranges);
+    const auto views = step.arena.take<View>(slots_);
+    const index_t row = tokens.sequences[begin].begin;
+    for (std::size_t i = 0; i < views.size(); ++i)
+      views[i] = streams[i].data != nullptr ? streams[i].row_range(row, row + part.rows()) : View();
+    run_blocks(Frame(mutable_step, part, views), batch.subspan(begin, end - begin));
+    begin = end;
+  }
+  run_heads(f, batch, out, options);
+}
+
+template <class... Kinds>
+void Stack<Kinds...>::run_blocks(const Frame& f, std::span<const Sequence> batch) const {
+  const Step& step = f.step;
   const bool stateful = batch[0].state != nullptr;
   for (int i = 0; i < static_cast<int>(config_.schedule.size()); ++i) {
     const Entry& e = config_.schedule[static_cast<std::size_t>(i)];
@@ -263,7 +287,6 @@ void Stack<Kinds...>::run(const Step& step, const TokenSet& tokens, std::span<co
           blocks_[static_cast<std::size_t>(e.block)]);
     step.visit({TapPoint::after_entry, i}, f.at({}));
   }
-  run_heads(f, batch, out, options);
 }
 
 template <class... Kinds>
