@@ -217,9 +217,12 @@ HEADWISE_INLINE MatrixSource Weights::matrix(std::string_view name, index_t rows
   const std::string label = full == place.file ? full : concat(full, " (", place.file, ")");
   Values values = load(place, label);
   if (values.shape != std::vector<index_t>{rows, cols}) fail(label, shape_string({rows, cols}), shape_string(values.shape));
+  MatrixSource out;
+  const BlockSize block = block_size(values.type);
+  for (const MatrixSource::Piece& piece : values.pieces)
+    out.file_bytes.emplace_back(piece.data, static_cast<std::size_t>(piece.rows * values.file_cols / block.elements * block.bytes));
   if (values.computed()) values.compute();
   for (const RawTensor* tensor : place.tensors) mark_used(*tensor);
-  MatrixSource out;
   out.type = values.type;
   out.rows = rows;
   out.cols = cols;
