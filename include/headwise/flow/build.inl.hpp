@@ -96,13 +96,15 @@ HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::strin
   const index_t bytes = kernels::packed_bytes(type, rows, cols);
   auto out = std::make_shared<PackedWeights>();
   out->matrix = {type, rows, cols, nullptr};
-  if (expert_)
+  if (expert_) {
+    source.advise(MappedFile::Advice::not_needed);  // what the fingerprint has touched
     shared.experts->add(expert_->first, expert_->second, out, source,
                         [weights = weights_, random = shared.random, name = std::string(name), rows, cols] {
                           return detail::read_matrix(weights, random, name, rows, cols);
                         });
-  else
+  } else {
     out->pack(source, shared.executor);
+  }
 
   shared.fingerprint.add(type);
   shared.fingerprint.add(activations(type));
