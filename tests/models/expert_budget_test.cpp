@@ -10,6 +10,7 @@
 #include "examples/support/golden_case.hpp"
 #include "headwise/families/stock.hpp"
 #include "tests/io/files.hpp"
+#include "tests/models/allocations.hpp"
 #include "tests/models/toy.hpp"
 
 namespace {
@@ -108,6 +109,51 @@ TEST(ExpertBudget, TwoThreadsHaveTheirBits) {
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(got[0], expected);
   EXPECT_EQ(got[1], expected);
+}
+
+TEST(ExpertBudget, NothingIsAllocatedWhereTheChosenAreInMemory) {
+  const auto model = load(kGolden + "/models/mixtral", index_t{1} << 40, 1);
+  const hw::ExpertStore& experts = *model->info().experts;
+  hw::StateSet state = model->make_state();
+  state.reserve(60);
+  hw::Output out;
+  int compared = 0;
+  for (const std::int32_t& id : toy::ids(50)) {
+    const index_t misses = experts.statistics().misses;
+    const long before = allocations::made;
+    model->forward({.ids = std::span(&id, 1), .state = &state}, out);
+    if (experts.statistics().misses != misses || state.size() < 3) continue;
+    EXPECT_EQ(allocations::made, before) << state.size();
+    ++compared;
+  }
+  EXPECT_GT(compared, 20);
+}
+
+TEST(ExpertBudget, EveryAllocationOfAStepMayFail) {
+  const std::string path = kGolden + "/models/mixtral";
+  const auto model = load(path, least(path), 1);
+  hw::StateSet state = model->make_state();
+  const std::vector<std::int32_t> ids = toy::ids(9), next = toy::ids(3, 2);
+  toy::feed(*model, &state, ids);
+  hw::StateSet other = state.fork();
+  const std::vector<float> expected = toy::feed(*model, &other, next);
+  long failures = 0;
+  for (bool failed = true; failed;) {
+    hw::StateSet copy = state.fork();
+    hw::Output out;
+    allocations::fail_in = failures;
+    try {
+      model->forward({.ids = next, .state = &copy, .wanted = hw::Wanted::all}, out);
+      failed = false;
+    } catch (const std::bad_alloc&) {
+    } catch (const hw::Error&) {
+    }
+    failed = allocations::fail_in.exchange(-1) < 0 || failed;
+    EXPECT_LE(model->info().experts->statistics().resident_bytes, model->info().experts->budget());
+    if (failed) EXPECT_EQ(toy::feed(*model, &(copy = state.fork()), next), expected) << failures;
+    failures += failed;
+  }
+  EXPECT_GT(failures, 20);
 }
 
 TEST(ExpertBudget, AModelWithoutExpertsDoesNotMind) {
