@@ -1,7 +1,7 @@
 // Times a model's prefill and decode, or an encoder's sentences, and prints one JSON line.
 //
 //   bench_model --model PATH (--n-prompt P --n-gen G | --embed --length L | --signal FILE --ids 1,2,3 --beams K --n-gen G) [--threads N]
-//               [--batch B] [--repeat R] [--weights TYPE] --json
+//               [--batch B] [--repeat R] [--weights TYPE] [--expert-budget MB] --json
 
 #include <sys/resource.h>
 
@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Times a model"};
   std::string path, weights, kv = "f32";
   bool bf16_activations = false;
+  double expert_budget = -1;
   hw::index_t prompt = 512, generate = 64, length = 128, batch = 1;
   int threads = 0, repeat = 3;
   bool embed = false, json = false;
@@ -97,6 +98,7 @@ int main(int argc, char** argv) {
   app.add_option("--repeat", repeat, "the best of so many runs counts");
   app.add_option("--weights", weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");
   app.add_option("--kv", kv, "keep keys and values as f32, f16, bf16 or q8_0");
+  app.add_option("--expert-budget", expert_budget, "at most so many MB of experts in memory")->check(CLI::Range(0.0, 1e9));
   app.add_flag("--bf16-activations", bf16_activations, "round what meets bf16 weights, too");
   app.add_flag("--json", json, "(the output is always one JSON line)");
   CLI11_PARSE(app, argc, argv);
@@ -106,6 +108,7 @@ int main(int argc, char** argv) {
     if (!weights.empty()) options.weights = hw::quantise_target(weights, "--weights");
     options.bf16_activations = bf16_activations;
     options.kv = hw::quantise_target(kv, "--kv");
+    if (expert_budget >= 0) options.expert_budget = static_cast<hw::index_t>(expert_budget * 1e6);
     const double start = now();
     const auto model = hw::stock_zoo().load(path, options);
     const double load_s = now() - start;
@@ -155,6 +158,11 @@ int main(int argc, char** argv) {
       const double steps = static_cast<double>(generate);
       std::cout << ", \"prefill_tok_s\": " << static_cast<double>(batch * prompt) / prefill << ", \"decode_tok_s\": " << static_cast<double>(batch) * steps / decode
                 << ", \"decode_weight_gb_s\": " << static_cast<double>(bytes) * steps / decode / 1e9;
+    }
+    if (const auto& experts = model->info().experts) {
+      const hw::ExpertStatistics s = experts->statistics();
+      std::cout << ", \"expert_mb\": " << static_cast<double>(s.total_bytes) / 1e6 << ", \"expert_hits\": " << s.hits
+                << ", \"expert_misses\": " << s.misses << ", \"experts_foreseen\": " << s.foreseen;
     }
     std::cout << ", \"peak_rss_mb\": " << static_cast<double>(usage.ru_maxrss) / 1024 << ", \"target\": \"" << hw::kernels::name_of(model->kernels().target)
               << "\", \"threads\": " << model->executor().threads() << "}\n";

@@ -20,6 +20,7 @@ namespace {
 struct Arguments {
   std::string model, prompt, ids, question, weights, grammar, kv = "f32";
   int threads = 0;
+  double expert_budget = -1;  // MB; below 0: none
   bool ignore_eos = false, score = false, json = false, explain = false, bf16_activations = false;
   hw::GenerateOptions options;
   hw::BeamOptions beams{.num_beams = 0};  // 0: no search
@@ -71,6 +72,7 @@ int run(Arguments a) {
   if (!a.weights.empty()) load.weights = hw::quantise_target(a.weights, "--weights");
   load.bf16_activations = a.bf16_activations;
   load.kv = hw::quantise_target(a.kv, "--kv");
+  if (a.expert_budget >= 0) load.expert_budget = static_cast<hw::index_t>(a.expert_budget * 1e6);
   const auto start = std::chrono::steady_clock::now();
   const hw::TextModel model = hw::load(a.model, load);
   const double load_s = seconds_since(start);
@@ -146,6 +148,8 @@ int main(int argc, char** argv) {
   app.add_option("--stop", a.options.stop_strings, "the text ends before this");
   app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");
   app.add_option("--kv", a.kv, "keep keys and values as f32, f16, bf16 or q8_0");
+  app.add_option("--expert-budget", a.expert_budget, "at most so many MB of experts in memory; the others are read when they are chosen")
+      ->check(CLI::Range(0.0, 1e9));
   app.add_flag("--bf16-activations", a.bf16_activations, "round what meets bf16 weights, too: quicker on CPUs that multiply bf16");
   app.add_flag("--ignore-eos", a.ignore_eos, "go on past the end of text");
   app.add_flag("--score", a.score, "the mean negative log likelihood of the input, no continuation");

@@ -28,7 +28,7 @@ using namespace hw;
 using namespace hw::kernels;
 
 struct Options {
-  std::vector<std::string> types{"f32", "f16", "bf16", "bf16xbf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
+  std::vector<std::string> types{"f32", "f16", "bf16", "bf16xbf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "mxfp4"};
   std::vector<std::string> shapes{"4096x4096", "576x1536"};
   std::vector<std::string> rows{"1", "8", "64", "512"};
   std::string target;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes golden cases of architectures that have a GGUF form but no other recorded oracle: small random checkpoints, run by llama.cpp in f32.
+"""Makes golden cases of architectures that have a GGUF form but no other recorded oracle: small random checkpoints, run by llama.cpp in f32
+(quantised weights meet int8 activations, whose scales it rounds to f16).
 
     pip install gguf numpy safetensors llama-cpp-python
     make_by_llama_cpp.py [NAME...]      writes tests/golden/models/NAME (and the file that llama.cpp read: tests/golden/gguf/NAME.gguf)
@@ -10,11 +11,15 @@ import json
 import os
 import sys
 
+import gguf
 import llama_cpp as llama
 import numpy as np
 from safetensors.numpy import save_file
 
+import experts_and_recurrences
 import make_gguf
+
+MXFP4 = gguf.GGMLQuantizationType.MXFP4
 
 COMMON = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
           "max_position_embeddings": 64, "hidden_act": "silu", "rope_theta": 10000.0, "torch_dtype": "float32", "bos_token_id": 1,
@@ -33,7 +38,14 @@ CASES = {
     "smollm3-gguf": ("smollm3", make_gguf.LLAMA, make_gguf.nothing,
                      "SmolLM3 with the interval that its GGUF form has: every fourth layer does not rotate",
                      {"model_type": "smollm3", "architectures": ["SmolLM3ForCausalLM"], "rms_norm_eps": 1e-6, "num_hidden_layers": 5,
-                      "no_rope_layer_interval": 4, "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True})}
+                      "no_rope_layer_interval": 4, "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True}),
+    "gpt-oss-mxfp4": ("gpt-oss", experts_and_recurrences.POST, experts_and_recurrences.experts(),
+                      "gpt-oss with experts in MXFP4, as published: blocks and scales apart, neighbouring values in a byte",
+                      {"model_type": "gpt_oss", "architectures": ["GptOssForCausalLM"], "rms_norm_eps": 1e-5, "num_hidden_layers": 2,
+                       "hidden_size": 64, "intermediate_size": 96, "head_dim": 16, "num_local_experts": 4, "num_experts_per_tok": 2,
+                       "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"], "attention_bias": True,
+                       "swiglu_limit": 7.0, "tie_word_embeddings": False,
+                       "quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}})}
 
 
 def draw(config):
@@ -56,9 +68,14 @@ def draw(config):
         p = f"model.layers.{i}."
         for name, rows in (("q", d), ("k", k), ("v", k)):
             matrix(f"{p}self_attn.{name}_proj", rows, d, 1.5)
-            if config.get("use_qkv_bias"):
+            if config.get("use_qkv_bias") or config.get("attention_bias"):
                 out[f"{p}self_attn.{name}_proj.bias"] = (0.2 * rng.standard_normal(rows)).astype(np.float32)
         matrix(p + "self_attn.o_proj", d, d)
+        if config["model_type"] == "gpt_oss":
+            draw_experts(out, rng, p, config)
+            norm(p + "input_layernorm", d)
+            norm(p + "post_attention_layernorm", d)
+            continue
         for name in ("gate", "up"):
             matrix(f"{p}mlp.{name}_proj", f, d)
         matrix(p + "mlp.down_proj", d, f)
@@ -73,6 +90,20 @@ def draw(config):
     if not config["tie_word_embeddings"]:
         matrix("lm_head", v, d, 2.0)
     return out
+
+
+def draw_experts(out, rng, p, config):
+    d, f, e = config["hidden_size"], config["intermediate_size"], config["num_local_experts"]
+    some = lambda *shape: (0.2 * rng.standard_normal(shape)).astype(np.float32)
+    out |= {p + "self_attn.o_proj.bias": some(d), p + "self_attn.sinks": some(config["num_attention_heads"]),
+            p + "mlp.router.weight": some(e, d), p + "mlp.router.bias": some(e), p + "mlp.experts.gate_up_proj_bias": some(e, 2 * f),
+            p + "mlp.experts.down_proj_bias": some(e, d)}
+    for name, rows, cols in (("gate_up_proj", 2 * f, d), ("down_proj", d, f)):
+        blocks = gguf.quants.quantize((2 * rng.standard_normal((e, rows, cols)) / np.sqrt(cols)).astype(np.float32), MXFP4)
+        blocks = blocks.reshape(e, rows, cols // 32, 17)
+        codes = np.concatenate([blocks[..., 1:] & 15, blocks[..., 1:] >> 4], -1)
+        out[f"{p}mlp.experts.{name}_scales"] = np.ascontiguousarray(blocks[..., 0])
+        out[f"{p}mlp.experts.{name}_blocks"] = codes[..., 0::2] | codes[..., 1::2] << 4
 
 
 class Oracle:
@@ -122,7 +153,7 @@ def make(name):
     save_file({"input_ids": ids.astype(np.int64), "logits": logits, "greedy_ids": np.array([path[13:]], np.int64)},
               os.path.join(folder, "golden.safetensors"))
     case = {"name": name, "kind": "causal-lm", "about": about, "oracle": "llama.cpp (llama-cpp-python %s), f32" % llama.__version__,
-            "scale": float(np.abs(logits).max()), "tolerance": 2e-4 * float(np.abs(logits).max()), "model_type": config["model_type"],
+            "scale": float(np.abs(logits).max()), "tolerance": (1.5e-2 if "quantization_config" in config else 2e-4) * float(np.abs(logits).max()), "model_type": config["model_type"],
             "greedy_margin": float(margin)}
     json.dump(case, open(os.path.join(folder, "case.json"), "w"), indent=1)
     print(name, "scale", case["scale"], "margin", margin)

@@ -34,7 +34,7 @@ def read_tensors(folder):
         if t["dtype"] == "BF16":  # kept as its 16 bits
             values = np.frombuffer(raw, np.uint16)
         else:
-            values = np.frombuffer(raw, {"F32": np.float32, "F16": np.float16}[t["dtype"]])
+            values = np.frombuffer(raw, {"F32": np.float32, "F16": np.float16, "U8": np.uint8}[t["dtype"]])
         tensors[name] = values.reshape(t["shape"])
     return tensors
 
@@ -98,6 +98,8 @@ class Case:
 
     @property
     def groups(self):
+        if "kv_lora_rank" in self.c:  # the format sees one head of latents
+            return 1
         if self.c["model_type"] == "falcon":
             one = self.c["multi_query"] and not self.c["new_decoder_architecture"]
             return 1 if one else self.c["num_kv_heads"]
@@ -105,7 +107,7 @@ class Case:
 
     def groups_by_layer(self):
         """None where a hybrid's layer does not attend."""
-        kinds = self.get("layer_types")
+        kinds = self.get("layer_types", "layers_block_type")
         if self.c["model_type"] == "jamba":
             kinds = ["full_attention" if i % self.c["attn_layer_period"] == self.c["attn_layer_offset"] else "mamba"
                      for i in range(self.c["num_hidden_layers"])]
@@ -118,11 +120,12 @@ class Case:
         w = gguf.GGUFWriter(path, arch)
         d = self.get("hidden_size", "n_embd", "d_model")
         head_dim = self.get("head_dim", default=d // max(self.heads, 1))
-        w.add_block_count(self.get("num_hidden_layers", "n_layer", "n_layers"))
+        w.add_block_count(self.get("num_hidden_layers", "n_layer", "n_layers") or len(self.get("layers_block_type")))
         w.add_context_length(self.get("max_position_embeddings", "n_positions", "max_seq_len", default=64))
         w.add_embedding_length(d)
         attends = self.heads > 0  # Mamba has no feed-forward layer either
-        w.add_feed_forward_length(self.get("intermediate_size", "ffn_hidden_size", "n_inner", default=4 * d) if attends else 0)
+        width = self.get("intermediate_size", "ffn_hidden_size", "n_inner", default=4 * d) if attends else 0
+        w.add_feed_forward_length([width * (kind in ("mlp", "moe")) for kind in kinds] if (kinds := self.get("layers_block_type")) else width)
         w.add_head_count(self.heads)
         w.add_head_count_kv(self.groups_by_layer())
         w.add_vocab_size(self.c["vocab_size"])
@@ -131,7 +134,7 @@ class Case:
             w.add_layer_norm_rms_eps(self.get("rms_norm_eps", "layer_norm_epsilon", "norm_eps"))
         else:
             w.add_layer_norm_eps(self.get("layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"))
-        if attends and head_dim != d // self.heads:
+        if attends and head_dim != d // self.heads and "kv_lora_rank" not in self.c:
             w.add_key_length(head_dim)
             w.add_value_length(head_dim)
         if self.get("rope_theta"):
@@ -162,6 +165,8 @@ class Case:
                 w.add_tensor(full, x.astype(np.float32))
             elif x.dtype == np.uint16:
                 w.add_tensor(full, x.view(np.uint8), raw_dtype=BF16)
+            elif x.dtype == np.uint8:
+                w.add_tensor(full, x, raw_dtype=gguf.GGMLQuantizationType.MXFP4)
             else:
                 w.add_tensor(full, x)
         w.write_header_to_file()

@@ -43,7 +43,7 @@ TEST_P(BlockType, DequantisesAsTheReferenceDoes) {
 
 INSTANTIATE_TEST_SUITE_P(All, BlockType,
                          testing::Values(DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q8_0, DType::q2_k, DType::q3_k,
-                                         DType::q4_k, DType::q5_k, DType::q6_k),
+                                         DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4),
                          [](const auto& info) { return std::string(hw::name_of(info.param)); });
 
 template <class T>

@@ -170,6 +170,25 @@ TEST(GgufConfig, TakesOneNumberForAllLayers) {
   EXPECT_EQ(config({2, 2}).get<int>("num_key_value_heads"), 2);
   EXPECT_TRUE(mentions(error_of([&] { config({2}); }), "llama.attention.head_count_kv: expected one number, or one for each of 2 layers"));
   EXPECT_TRUE(mentions(error_of([&] { config({2, 4}); }), "layers that differ"));
+  const auto width = [&](std::vector<std::uint32_t> v) { return hw::gguf_config(GgufFile(tiny().raw("llama.feed_forward_length", 9, array(v))).open()); };
+  EXPECT_EQ(width({0, 5}).get<int>("intermediate_size"), 5);  // some layers have none
+  EXPECT_FALSE(width({0, 0}).contains("intermediate_size"));
+  EXPECT_TRUE(mentions(error_of([&] { width({4, 5}); }), "layers that differ"));
+}
+
+TEST(GgufConfig, WidthsOfLatentAttention) {
+  const auto file = [](std::uint32_t rotated) {
+    return tiny("x.").u32("x.attention.kv_lora_rank", 16).u32("x.attention.key_length", 20).u32("x.attention.value_length", 16).u32("x.rope.dimension_count", rotated);
+  };
+  const auto sizes = [](const GgufBytes& bytes) {
+    const hw::Json j = hw::gguf_config(GgufFile(bytes).open());
+    EXPECT_FALSE(j.contains("head_dim"));
+    return std::vector{j.get<int>("kv_lora_rank"), j.get<int>("qk_rope_head_dim"), j.get<int>("qk_nope_head_dim"), j.get<int>("v_head_dim")};
+  };
+  EXPECT_EQ(sizes(file(4)), (std::vector{16, 4, 16, 16}));  // of early files: the widths of heads
+  EXPECT_EQ(sizes(file(4).u32("x.attention.key_length_mla", 12).u32("x.attention.value_length_mla", 10)), (std::vector{16, 4, 8, 10}));
+  for (const std::uint32_t rotated : {0u, 20u, 21u})
+    EXPECT_TRUE(mentions(error_of([&] { sizes(file(rotated)); }), "x.rope.dimension_count: expected a rotated part of a head's 20"));
 }
 
 }  // namespace

@@ -55,4 +55,19 @@ TEST(MappedFile, PagesThatWereGivenBackAreReadAgain) {
   EXPECT_EQ(file.text(), text);
 }
 
+TEST(MappedFile, SaysThatItBecameShorter) {
+  const hw_test::TempFolder folder;
+  const std::string path = folder.file("a", std::string(100'000, 'x'));
+  const MappedFile file = MappedFile::open(path), copy = MappedFile::open(path, MappedFile::Access::copy);
+  EXPECT_NO_THROW(file.check());
+  std::filesystem::resize_file(path, 60'000);
+  EXPECT_TRUE(mentions(error_of([&] { file.check(); }), "expected 100000 bytes, found 60000: the file became shorter"));
+  EXPECT_NO_THROW(copy.check());
+  std::filesystem::resize_file(path, 200'000);
+  EXPECT_NO_THROW(file.check());
+  std::filesystem::remove(path);  // still there for us
+  EXPECT_NO_THROW(file.check());
+  EXPECT_EQ(file.text().substr(0, 60'000), std::string(60'000, 'x'));
+}
+
 }  // namespace

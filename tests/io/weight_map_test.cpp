@@ -176,6 +176,36 @@ TEST(WeightMap, StacksAndSlicesExperts) {
   EXPECT_NO_THROW(w.account());
 }
 
+// Two rows of a block each: scales 2^0 and 2^1, values that count the codes up and down.
+TEST(WeightMap, JoinsBlocksAndScalesOfMxfp4) {
+  std::vector<std::byte> blocks, scales{std::byte{127}, std::byte{128}};
+  for (int i = 0; i < 32; ++i) {  // values 2 j and 2 j + 1 in a byte
+    const int row = i / 16, first = 2 * i % 16;
+    blocks.push_back(static_cast<std::byte>(row == 0 ? first | (first + 1) << 4 : (15 - first) | (14 - first) << 4));
+  }
+  const auto source = [&](std::vector<index_t> block_shape, std::vector<index_t> scale_shape) {
+    return std::make_shared<const hw::WeightSource>(
+        "memory", std::vector<hw::RawTensor>{{"w_blocks", DType::u8, std::move(block_shape), blocks, {}}, {"w_scales", DType::u8, std::move(scale_shape), scales, {}}},
+        std::vector<std::shared_ptr<const hw::MappedFile>>{});
+  };
+  const std::vector<std::string> both{"w_blocks", "w_scales"};
+  WeightMap map;
+  map.rename("w.*", both).slice(0).mxfp4();
+  map.rename("second.*", both).slice(0).mxfp4().rows(1, 1);
+  const Weights w(source({1, 2, 1, 16}, {1, 2, 1}), map);
+  const hw::MatrixSource m = w.matrix("w.0", 2, 32);
+  EXPECT_EQ(m.type, DType::mxfp4);
+  const Floats values{0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6};
+  const Floats rows = all_rows(m);
+  for (std::size_t i = 0; i < 32; ++i) {
+    EXPECT_EQ(rows[i], values[i % 16]) << i;
+    EXPECT_EQ(rows[32 + i], 2 * values[15 - i % 16]) << i;
+  }
+  EXPECT_EQ(all_rows(w.matrix("second.0", 1, 32)), Floats(rows.begin() + 32, rows.end()));
+  for (const auto& [a, b] : {std::pair<std::vector<index_t>, std::vector<index_t>>{{1, 2, 2, 8}, {1, 2, 1}}, {{1, 2, 1, 16}, {1, 1, 2}}, {{1, 32}, {1, 2}}})
+    EXPECT_TRUE(mentions(error_of([&, &x = a, &y = b] { Weights(source(x, y), map).matrix("w.0", 2, 32); }), "(rows, n, 16) and (rows, n)"));
+}
+
 TEST(WeightMap, AppliesFunctions) {
   WeightMap map;
   map.rename("a", "a").apply("-exp", [](float x) { return -std::exp(x); }).plus(0.5f);
@@ -291,7 +321,7 @@ TEST(Weights, GgufAndSafetensorsGiveTheSameRows) {
   EXPECT_EQ(all_rows(a.matrix("down.weight", 16, 32)), all_rows(b.matrix("down.weight", 16, 32)));
   const hw::MatrixSource m = a.matrix("down.weight", 16, 32);
   const Floats before = all_rows(m);
-  m.release();
+  m.advise(hw::MappedFile::Advice::not_needed);
   EXPECT_EQ(all_rows(m), before);
 }
 

@@ -13,7 +13,7 @@
 namespace hw::test {
 
 inline constexpr DType kWeightTypes[] = {DType::f32,  DType::f16,  DType::bf16, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1,
-                                         DType::q8_0, DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k};
+                                         DType::q8_0, DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4};
 
 /// Rows of a file: random bits in the blocks, with scales of an ordinary size.
 struct FileMatrix {
@@ -35,6 +35,10 @@ struct FileMatrix {
         put(at, to_bf16(normal(random)).bits);
       } else {
         for (std::size_t i = 0; i < size; ++i) bytes[at + i] = static_cast<std::byte>(random() & 255u);
+        if (type == DType::mxfp4) {
+          bytes[at] = static_cast<std::byte>(118 + random() % 8);
+          continue;
+        }
         const bool k_at_end = type == DType::q2_k || type == DType::q3_k || type == DType::q6_k;
         const std::size_t d = k_at_end ? size - (type == DType::q2_k ? 4 : 2) : 0;
         put(at + d, to_f16(scale(random) * (random() % 8 ? 1.0f : -1.0f)).bits);

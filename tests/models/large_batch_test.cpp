@@ -1,23 +1,16 @@
 // A batch of more rows than go through the blocks at once has the bits of its sequences one by one.
 
-#include "headwise/auto.hpp"
 #include "tests/models/toy.hpp"
 
 namespace {
 
 using hw::index_t;
 
-std::vector<std::int32_t> some_ids(index_t n, index_t vocab, index_t seed) {
-  std::vector<std::int32_t> ids;
-  for (index_t i = 0; i < n; ++i) ids.push_back(static_cast<std::int32_t>((i * i * 31 + seed * 17 + i) % vocab));
-  return ids;
-}
-
-// 40 sequences of 1 to 118 tokens and one of 700: more than 512 rows by itself.
-std::vector<std::vector<std::int32_t>> unequal(index_t vocab, index_t longest) {
+// 40 sequences of 1 to 118 tokens and one of 700, more than 512 rows by itself.
+std::vector<std::vector<std::int32_t>> unequal() {
   std::vector<std::vector<std::int32_t>> out;
-  for (index_t s = 0; s < 40; ++s) out.push_back(some_ids(1 + s * 3, vocab, s));
-  out.insert(out.begin() + 7, some_ids(longest, vocab, 99));
+  for (int s = 0; s < 40; ++s) out.push_back(toy::ids(1 + s * 3, s + 1));
+  out.insert(out.begin() + 7, toy::ids(700, 99));
   return out;
 }
 
@@ -27,8 +20,8 @@ void expect_same_rows(hw::ConstView found, hw::ConstView expected) {
 }
 
 TEST(LargeBatch, OfStatesHasTheBitsOfSingleSequences) {
-  const auto model = toy::make_model();
-  const auto ids = unequal(model->info().vocab_size, 700);
+  const auto model = toy::hybrid();
+  const auto ids = unequal();
   std::vector<hw::StateSet> states;
   std::vector<hw::Sequence> batch;
   for (std::size_t s = 0; s < ids.size(); ++s) states.push_back(model->make_state());
@@ -45,15 +38,15 @@ TEST(LargeBatch, OfStatesHasTheBitsOfSingleSequences) {
 }
 
 TEST(LargeBatch, WithATapHasTheSameBits) {
-  const auto model = toy::make_model();
-  const auto ids = unequal(model->info().vocab_size, 700);
+  const auto model = toy::hybrid();
+  const auto ids = unequal();
   std::vector<hw::Sequence> batch;
   for (const auto& x : ids) batch.push_back({.ids = x, .wanted = hw::Wanted::all});
   hw::Output plain, tapped;
   model->forward(batch, plain);
-  index_t rows = 0, least = 0;
+  index_t rows = 0;
   for (const auto& x : ids) rows += std::ssize(x);
-  least = rows;
+  index_t least = rows;
   const auto look = [&](const hw::TapPoint&, hw::View x) { least = std::min(least, x.rows); };
   const hw::Tap tap(look);
   model->forward(batch, tapped, {.tap = &tap});

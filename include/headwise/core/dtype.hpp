@@ -9,7 +9,7 @@ namespace hw {
 
 enum class DType : std::uint8_t {
   f64, f32, f16, bf16, i8, i16, i32, i64, u8, boolean,
-  q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k,
+  q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, mxfp4,
 };
 
 /// A storage type's block: `elements` values in `bytes` bytes. Plain numbers are blocks of one.
@@ -34,6 +34,7 @@ constexpr BlockSize block_size(DType type) noexcept {
     case DType::q4_k: return {256, 144};
     case DType::q5_k: return {256, 176};
     case DType::q6_k: return {256, 210};
+    case DType::mxfp4: return {32, 17};
   }
   return {1, 1};
 }
@@ -48,7 +49,8 @@ constexpr bool is_weight_type(DType type) noexcept {
 /// Lower-case name: "bf16", "q4_k".
 constexpr std::string_view name_of(DType type) noexcept {
   constexpr std::string_view names[] = {"f64", "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "bool",
-                                        "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
+                                        "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
+                                        "mxfp4"};
   return names[static_cast<int>(type)];
 }
 

@@ -22,6 +22,7 @@ std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const
   build_options.weights = options.weights;
   build_options.bf16_activations = options.bf16_activations;
   build_options.kv = options.kv;
+  build_options.expert_budget = options.expert_budget;
   if (options.progress) {
     index_t bytes = 0;
     for (const RawTensor& t : source->tensors()) bytes += static_cast<index_t>(t.bytes.size());

@@ -7,6 +7,7 @@ namespace hw::families {
 
 struct DeepSeek {
   static constexpr std::string_view kModelTypes[] = {"deepseek_v2", "deepseek_v3"};
+  static constexpr std::string_view kArchitectures[] = {"deepseek2"};  // both: the router's scores tell them apart
   using Attn = Attention<Causal, LatentProjection>;
   using Dense = Block<PreNorm<RmsNorm, Attn>, PreNorm<RmsNorm, GatedMlp>>;
   using Sparse = Block<PreNorm<RmsNorm, Attn>, PreNorm<RmsNorm, MoeParts<>::Sparse>>;
@@ -16,8 +17,10 @@ struct DeepSeek {
     MoeParts<> p(c, source);
     TopKRouter::Config& router = p.moe.router;
     read_grouped_router(c, router);
-    if (c.get<std::string>("model_type") == "deepseek_v2") {
-      const auto method = c.get_or<std::string>("topk_method", "greedy");
+    const auto type = c.get<std::string>("model_type"), score = c.get_or<std::string>("scoring_func", "softmax");
+    const bool gguf = has_gguf_names(source);
+    if (gguf ? score == "softmax" : type == "deepseek_v2") {
+      const auto method = c.get_or<std::string>("topk_method", gguf ? "group_limited_greedy" : "greedy");
       if (method != "greedy" && method != "group_limited_greedy")
         c.fail(concat("topk_method: expected greedy or group_limited_greedy, found ", quoted(method)));
       router.score = RouterScore::softmax;
@@ -37,6 +40,10 @@ struct DeepSeek {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
+    if (has_gguf_names(source)) {
+      name_gguf_latent_attention(map, c, source);
+      return map;
+    }
     name_experts(map);
     name_latent_attention(map, c, "layers.*.attention", "model.layers.*.self_attn");
     map.ignore(concat("model.layers.", c.size("num_hidden_layers"), ".**"));

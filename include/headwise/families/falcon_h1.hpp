@@ -9,6 +9,7 @@ namespace hw::families {
 
 struct FalconH1 {
   static constexpr std::string_view kModelTypes[] = {"falcon_h1"};
+  static constexpr std::string_view kArchitectures[] = {"falcon-h1"};  // its files have the factors in the weights
   using Parts = DecoderParts<RmsNorm, GatedMlp>;
   using Mixers = Parallel<Scaled<Attention<>>, Scaled<Ssd>>;
   using Block = hw::Block<PreNorm<RmsNorm, Mixers>, PreNorm<RmsNorm, Scaled<GatedMlp>>>;
@@ -18,8 +19,9 @@ struct FalconH1 {
     const auto factor = [&](const char* name) { return static_cast<float>(c.number_or(name, 1.0)); };
     Parts p(c, source, {.norm_eps = 1e-5});
     Ssd::Config ssm = read_ssd(c, p.norm.eps);
-    ssm.norm = c.get_or("mamba_rms_norm", false);
-    ssm.norm_before_gate = c.get_or("mamba_norm_before_gate", true);
+    const bool gguf = has_gguf_names(source);
+    ssm.norm = c.get_or("mamba_rms_norm", gguf && source.find("blk.0.ssm_norm.weight") != nullptr);
+    ssm.norm_before_gate = c.get_or("mamba_norm_before_gate", !gguf);
     ssm.in_scale = factor("ssm_in_multiplier");
     const auto parts = c.get_or("ssm_multipliers", std::vector<float>(5, 1.0f)),
                mlp = c.get_or("mlp_multipliers", std::vector<float>(2, 1.0f));
@@ -39,6 +41,11 @@ struct FalconH1 {
 
   static WeightMap weights(const HfConfig& c, const WeightSource& source) {
     WeightMap map = decoder_names(c, source);
+    if (has_gguf_names(source)) {
+      name_gguf_ssm(map, 1);
+      for (const char* file : {"blk.*.ffn_norm", "blk.*.ffn_norm.weight"}) map.rename("layers.*.mlp.norm.weight", file);
+      return map;
+    }
     map.rename("norm", "model.final_layernorm");
     name_ssm(map, "layers.*.ssm", "model.layers.*.mamba");
     map.replace("layers.*.mlp.norm", "model.layers.*.pre_ff_layernorm");

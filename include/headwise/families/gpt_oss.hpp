@@ -14,6 +14,11 @@ struct GptOss {
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     Parts p(c, source, {.norm_eps = 1e-5, .head_dim = 64, .bias = c.get_or("attention_bias", true), .rope_theta = 150000.0});
     p.attention.options.sinks = true;
+    if (has_gguf_names(source)) p.attention.project.rotary->truncate = false;  // as published; the format does not say
+    if (const auto quantised = c.find_sub("quantization_config")) {
+      quantised->only("quant_method", "mxfp4");
+      quantised->ignore({"modules_to_not_convert"});  // the tensors say
+    }
     c.only("swiglu_alpha", 1.702);
     p.moe.router.bias = true;
     for (GatedMlp::Config& expert : p.moe.experts.experts) {
@@ -39,10 +44,14 @@ struct GptOss {
     const std::string experts = "model.layers.*.mlp.experts.";
     for (const auto& [part, i] : {std::pair("gate", 0), {"up", 1}}) {
       const std::string ours = concat("layers.*.mlp.experts.*.", part);
-      map.rename(ours + ".weight", experts + "gate_up_proj").slice(1).transpose().interleaved(i, 2, 1);
+      const std::string file = experts + "gate_up_proj";
+      map.rename(ours + ".weight", file).slice(1).transpose().interleaved(i, 2, 1);
+      map.rename(ours + ".weight", {file + "_blocks", file + "_scales"}).slice(1).mxfp4().interleaved(i, 2, 1);
       map.rename(ours + ".bias", experts + "gate_up_proj_bias").slice(1).interleaved(i, 2, 1);
     }
-    map.rename("layers.*.mlp.experts.*.down.weight", experts + "down_proj").slice(1).transpose();
+    const std::string down = "layers.*.mlp.experts.*.down.weight", file = experts + "down_proj";
+    map.rename(down, file).slice(1).transpose();
+    map.rename(down, {file + "_blocks", file + "_scales"}).slice(1).mxfp4();
     map.rename("layers.*.mlp.experts.*.down.bias", experts + "down_proj_bias").slice(1);
     return map;
   }

@@ -47,4 +47,22 @@ namespace hw::families {
   map.rename(ours + ".value_up.*", file + ".kv_b_proj").slice(head, heads).rows(nope, value);
 }
 
+/// The same of a GGUF file: Uk^T and Uv apart, a matrix for each head, or in early files together.
+[[gnu::cold]] inline void name_gguf_latent_attention(WeightMap& map, const HfConfig& c, const WeightSource& source) {
+  const std::string ours = "layers.*.attention";
+  map.replace(ours + ".q", c.has("q_lora_rank") ? "blk.*.attn_q_b" : "blk.*.attn_q");
+  map.replace(ours + ".q_down", "blk.*.attn_q_a");
+  map.replace(ours + ".q_norm", "blk.*.attn_q_a_norm");
+  map.replace(ours + ".kv_down", "blk.*.attn_kv_a_mqa");
+  map.replace(ours + ".kv_norm", "blk.*.attn_kv_a_norm");
+  if (source.find("blk.0.attn_k_b.weight") == nullptr) {
+    const index_t heads = c.size("num_attention_heads"), nope = c.size("qk_nope_head_dim"), value = c.size("v_head_dim");
+    map.replace(ours + ".key_up.*", "blk.*.attn_kv_b").slice(1, heads).rows(0, nope).transpose();
+    map.replace(ours + ".value_up.*", "blk.*.attn_kv_b").slice(1, heads).rows(nope, value);
+  } else {
+    map.replace(ours + ".key_up.*", "blk.*.attn_k_b").slice(1);
+    map.replace(ours + ".value_up.*", "blk.*.attn_v_b").slice(1);
+  }
+}
+
 }  // namespace hw::families

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "headwise/core/executor.hpp"
+#include "headwise/flow/expert_store.hpp"
 #include "headwise/flow/fingerprint.hpp"
 #include "headwise/flow/frame.hpp"
 #include "headwise/io/weight_map.hpp"
@@ -17,12 +18,6 @@
 #include "headwise/kernels/table.hpp"
 
 namespace hw {
-
-/// A weight matrix in the layout that the kernels read. Shared by all parts that use the same tensor.
-struct PackedWeights {
-  AlignedBuffer<std::byte> bytes;
-  kernels::PackedMatrix matrix;
-};
 
 /// One line of Model::explain(): a weight matrix and how it is kept.
 struct MatrixReport {
@@ -56,6 +51,8 @@ struct BuildOptions {
   bool bf16_activations = false;
   /// How attention's states keep keys and values: f32, f16, bf16 or q8_0 (kernels::KvLayout).
   DType kv = DType::f32;
+  /// Keep at most so many bytes of experts' matrices in memory, and read the others from the file when they are chosen (ExpertStore).
+  std::optional<index_t> expert_budget{};
   /// Called after each matrix with the bytes of the file packed so far.
   std::function<void(index_t)> progress{};
 };
@@ -85,6 +82,19 @@ class Build {
     out.keeps_type_ = true;
     return out;
   }
+  /// The bank, of `count` experts, that a layer built in this scope has in the store; none without a budget, or inside of an expert.
+  std::optional<index_t> expert_bank(index_t count) const {
+    return shared_->experts && !expert_ ? std::optional(shared_->experts->add_bank(count)) : std::nullopt;
+  }
+  /// This scope, whose matrices are in memory only while the store holds that expert of the bank.
+  Build of_expert(index_t bank, index_t number) const {
+    Build out = *this;
+    out.expert_ = {bank, number};
+    return out;
+  }
+  /// Null: all experts are in memory.
+  const std::shared_ptr<ExpertStore>& experts() const noexcept { return shared_->experts; }
+
   /// The same for a model inside of a model: its streams are its own, packed weights are shared.
   Build model(std::string_view name) const { return Build(weights_.scope(name), shared_, std::make_shared<Streams>()); }
 
@@ -98,7 +108,7 @@ class Build {
   MatrixSource matrix(std::string_view name, index_t rows, index_t cols) const;
 
   /// The same matrix packed for the kernels, in the file's type or the one that the caller asked for. A tensor that several
-  /// parts ask for is packed once.
+  /// parts ask for is packed once; an expert's that is in memory only on demand is packed later, and for each expert by itself.
   std::shared_ptr<const PackedWeights> packed(std::string_view name, index_t rows, index_t cols) const;
 
   /// What matrices of this type are multiplied with.
@@ -135,6 +145,7 @@ class Build {
     Fingerprint fingerprint;
     index_t bytes_done = 0;
     std::optional<RandomWeights> random;
+    std::shared_ptr<ExpertStore> experts;
   };
   struct Streams {
     std::map<std::string, int, std::less<>> numbers;
@@ -145,12 +156,12 @@ class Build {
       : weights_(std::move(weights)), shared_(std::move(shared)), streams_(std::move(streams)) {}
 
   std::vector<float> drawn_vector(std::string_view name, index_t n) const;
-  MatrixSource drawn_matrix(std::string_view name, index_t rows, index_t cols) const;
 
   Weights weights_;
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<Streams> streams_;
   bool keeps_type_ = false;
+  std::optional<std::pair<index_t, index_t>> expert_;  // bank, number
 };
 
 namespace detail {

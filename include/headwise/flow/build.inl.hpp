@@ -9,9 +9,10 @@
 namespace hw {
 
 HEADWISE_LOAD_TIME Build::Build(Weights weights, const kernels::Table& kernels, Executor& executor, BuildOptions options)
-    : Build(std::move(weights),
-            std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, {}, {}, 0, {}}), std::make_shared<Streams>()) {
+    : Build(std::move(weights), std::make_shared<Shared>(Shared{kernels, executor, std::move(options), {}, {}, {}, {}, 0, {}, {}}),
+            std::make_shared<Streams>()) {
   if (!kernels::is_kv_type(kv())) fail("keys and values", "f32, f16, bf16 or q8_0", name_of(kv()));
+  if (shared_->options.expert_budget) shared_->experts = std::make_shared<ExpertStore>(*shared_->options.expert_budget);
 }
 
 HEADWISE_LOAD_TIME Build::Build(RandomWeights random, const kernels::Table& kernels, Executor& executor, BuildOptions options)
@@ -37,26 +38,31 @@ inline std::vector<float> draw(std::string_view path, std::uint64_t seed, index_
   return out;
 }
 
-}  // namespace detail
-
-HEADWISE_LOAD_TIME std::vector<float> Build::drawn_vector(std::string_view name, index_t n) const {
-  auto out = detail::draw(path(name), shared_->random->seed, n);
-  const float mean = name.ends_with("weight") ? 1.0f : 0.0f;
-  for (float& v : out) v = mean + 0.1f * v;
-  return out;
-}
-
-HEADWISE_LOAD_TIME MatrixSource Build::drawn_matrix(std::string_view name, index_t rows, index_t cols) const {
-  auto values = detail::draw(path(name), shared_->random->seed, checked_mul(rows, cols, path(name)));
+inline MatrixSource drawn_matrix(const std::string& path, std::uint64_t seed, index_t rows, index_t cols) {
+  auto values = draw(path, seed, checked_mul(rows, cols, path));
   const float scale = 1.0f / std::sqrt(static_cast<float>(cols));
   for (float& v : values) v *= scale;
   const auto buffer = std::make_shared<const std::vector<float>>(std::move(values));
   MatrixSource out;
   out.rows = rows;
   out.cols = cols;
-  out.name = out.key = path(name);
+  out.name = out.key = path;
   out.pieces = {{reinterpret_cast<const std::byte*>(buffer->data()), rows}};
   out.buffer = buffer;
+  return out;
+}
+
+inline MatrixSource read_matrix(const Weights& weights, const std::optional<RandomWeights>& random, std::string_view name, index_t rows,
+                                index_t cols) {
+  return random ? drawn_matrix(weights.path(name), random->seed, rows, cols) : weights.matrix(name, rows, cols);
+}
+
+}  // namespace detail
+
+HEADWISE_LOAD_TIME std::vector<float> Build::drawn_vector(std::string_view name, index_t n) const {
+  auto out = detail::draw(path(name), shared_->random->seed, n);
+  const float mean = name.ends_with("weight") ? 1.0f : 0.0f;
+  for (float& v : out) v = mean + 0.1f * v;
   return out;
 }
 
@@ -68,7 +74,7 @@ HEADWISE_LOAD_TIME std::vector<float> Build::vector(std::string_view name, index
 }
 
 HEADWISE_LOAD_TIME MatrixSource Build::matrix(std::string_view name, index_t rows, index_t cols) const {
-  auto out = shared_->random ? drawn_matrix(name, rows, cols) : weights_.matrix(name, rows, cols);
+  auto out = detail::read_matrix(weights_, shared_->random, name, rows, cols);
   Fingerprint& fingerprint = shared_->fingerprint;
   fingerprint.add(path(name));
   for (const index_t n : {rows, cols, static_cast<index_t>(out.type)}) fingerprint.add(n);
@@ -82,26 +88,29 @@ HEADWISE_LOAD_TIME MatrixSource Build::matrix(std::string_view name, index_t row
 HEADWISE_LOAD_TIME std::shared_ptr<const PackedWeights> Build::packed(std::string_view name, index_t rows, index_t cols) const {
   Shared& shared = *shared_;
   const MatrixSource source = matrix(name, rows, cols);
-  if (const auto found = shared.packed.find(source.key); found != shared.packed.end()) return found->second;
+  if (const auto found = shared.packed.find(source.key); found != shared.packed.end() && !expert_) return found->second;
 
   const DType file_type = source.type;
   const auto asked = keeps_type_ ? std::nullopt : shared.options.weights;
   const DType type = asked ? source.stored_as(*asked) : file_type;
   const index_t bytes = kernels::packed_bytes(type, rows, cols);
   auto out = std::make_shared<PackedWeights>();
-  out->bytes = AlignedBuffer<std::byte>(bytes, Unset{});
-  use_large_pages({out->bytes.data(), static_cast<std::size_t>(bytes)});
-  out->matrix = {type, rows, cols, out->bytes.data()};
-  parallel_ranges(shared.executor, out->matrix.panels(), 4 * shared.executor.threads(),
-                  [&](index_t begin, index_t end) { source.pack(type, begin, end, out->bytes.data()); });
-  source.release();
+  out->matrix = {type, rows, cols, nullptr};
+  if (expert_) {
+    source.advise(MappedFile::Advice::not_needed);  // what the fingerprint has touched
+    shared.experts->add(expert_->first, expert_->second, out, source,
+                        [weights = weights_, random = shared.random, name = std::string(name), rows, cols] {
+                          return detail::read_matrix(weights, random, name, rows, cols);
+                        });
+  } else {
+    out->pack(source, shared.executor);
+  }
 
   shared.fingerprint.add(type);
   shared.fingerprint.add(activations(type));
   shared.fingerprint.add(shared.kernels.target);
-  shared.report.push_back(
-      {weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes), activations(type), asked});
-  shared.packed.emplace(source.key, out);
+  shared.report.push_back({weights_.path(name), rows, cols, file_type, type, static_cast<std::size_t>(bytes), activations(type), asked});
+  if (!expert_) shared.packed.emplace(source.key, out);
   if (shared.options.progress) {
     shared.bytes_done += rows * source.row_bytes();
     shared.options.progress(shared.bytes_done);

@@ -74,9 +74,9 @@ class GgufValue {
 
 /// A GGUF file. Copies share it. Opening reads and checks everything but the tensors' values; strings and arrays stay in the file.
 ///
-/// Tensor types: F64 F32 F16 BF16 I64 I32 I16 I8 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K. Shapes are reported row-major, (out,
-/// in) for a linear layer: the reverse of the file's order. Errors: anything that the specification forbids, a key or tensor twice, arrays
-/// of arrays, tensors that overlap or leave the file, other tensor types, files that are a part of a split model.
+/// Tensor types: F64 F32 F16 BF16 I64 I32 I16 I8 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K MXFP4. Shapes are reported
+/// row-major, (out, in) for a linear layer: the reverse of the file's order. Errors: anything that the specification forbids, a key or
+/// tensor twice, arrays of arrays, tensors that overlap or leave the file, other tensor types, files that are a part of a split model.
 class Gguf {
  public:
   struct Entry {

@@ -46,6 +46,7 @@ inline std::optional<DType> gguf_tensor_type(std::uint32_t id) {
     case 27: return DType::i64;
     case 28: return DType::f64;
     case 30: return DType::bf16;
+    case 39: return DType::mxfp4;
     default: return std::nullopt;
   }
 }
@@ -72,8 +73,7 @@ inline std::string_view gguf_other_type(std::uint32_t id) {
                                                                    {35, "tq2_0"},
                                                                    {36, "iq4_nl_4_4, removed"},
                                                                    {37, "iq4_nl_4_8, removed"},
-                                                                   {38, "iq4_nl_8_8, removed"},
-                                                                   {39, "mxfp4"}};
+                                                                   {38, "iq4_nl_8_8, removed"}};
   for (const auto& [known, name] : kNames)
     if (known == id) return name;
   return "unknown";

@@ -18,7 +18,6 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::size, "embedding_length", "hidden_size"},
     {GgufField::Type::given, "feed_forward_length", "intermediate_size"},
     {GgufField::Type::given, "attention.head_count", "num_attention_heads"},
-    {GgufField::Type::size, "attention.key_length", "head_dim"},
     {GgufField::Type::count, "attention.sliding_window", "sliding_window"},
     {GgufField::Type::real, "attention.layer_norm_rms_epsilon", "rms_norm_eps"},
     {GgufField::Type::real, "attention.layer_norm_epsilon", "layer_norm_eps"},
@@ -45,6 +44,9 @@ inline constexpr GgufField kGgufFields[] = {
     {GgufField::Type::given, "interleave_moe_layer_step", "moe_layer_interval"},
     {GgufField::Type::real, "expert_weights_scale", "routed_scaling_factor"},
     {GgufField::Type::flag, "expert_weights_norm", "norm_topk_prob"},
+    {GgufField::Type::given, "moe_latent_size", "moe_latent_size"},
+    {GgufField::Type::given, "attention.q_lora_rank", "q_lora_rank"},
+    {GgufField::Type::size, "attention.kv_lora_rank", "kv_lora_rank"},
     {GgufField::Type::size, "ssm.conv_kernel", "conv_kernel"},
     {GgufField::Type::size, "ssm.inner_size", "ssm_inner_size"},
     {GgufField::Type::size, "ssm.state_size", "state_size"},
@@ -97,12 +99,13 @@ class GgufConfigWriter {
     written_.emplace(hf);
   }
 
-  // One number, or one for each layer if all are the same.
-  index_t size_of(const GgufValue& value) {
+  // One number, or one for each layer if all are the same; with `may_lack`, all that are not 0.
+  index_t size_of(const GgufValue& value, bool may_lack = false) {
     if (!value.is_array()) return value.as<index_t>();
-    const auto each = value.as<std::vector<index_t>>();
+    auto each = value.as<std::vector<index_t>>();
     const auto layers = gguf_.get<index_t>(full("block_count"));
     if (!std::cmp_equal(each.size(), layers)) value.fail_expected(concat("one number, or one for each of ", layers, " layers"));
+    if (may_lack && std::erase(each, index_t{0}) > 0 && each.empty()) return 0;
     if (each.empty() || std::adjacent_find(each.begin(), each.end(), std::not_equal_to<>()) != each.end())
       value.fail("layers that differ are not supported");
     return each[0];
@@ -117,14 +120,13 @@ class GgufConfigWriter {
     }
     switch (field.type) {
       case GgufField::Type::given:
-        if (size_of(*value) == 0) {
-          out_.label(field.hf, key);
-          return;
-        }
-        [[fallthrough]];
-      case GgufField::Type::size:
-        if (size_of(*value) < 1) value->fail_expected("a whole number above 0");
-        return put(field.hf, key, size_of(*value));
+      case GgufField::Type::size: {
+        const bool may_lack = field.type == GgufField::Type::given;
+        const index_t size = size_of(*value, may_lack);
+        if (size == 0 && may_lack) return static_cast<void>(out_.label(field.hf, key));
+        if (size < 1) value->fail_expected("a whole number above 0");
+        return put(field.hf, key, size);
+      }
       case GgufField::Type::count: return put(field.hf, key, size_of(*value));
       case GgufField::Type::real: return put(field.hf, key, value->as<double>());
       case GgufField::Type::flag: return put(field.hf, key, value->as<bool>());
@@ -168,10 +170,28 @@ class GgufConfigWriter {
     put("scoring_func", full("expert_gating_func"), std::string(number == 2 ? "sigmoid" : "softmax"));
   }
 
+  // Latent attention: of a head's width `rotated` are rotated. Files of 2025 and later write the widths of heads as `_mla`, beside those of
+  // the latents.
+  void write_latent_widths(const GgufValue& key_length, const std::optional<GgufValue>& value_length,
+                           const std::optional<GgufValue>& rotated) {
+    const auto key = take("attention.key_length_mla"), value = take("attention.value_length_mla");
+    const index_t rope = rotated ? size_of(*rotated) : 0, width = size_of(key ? *key : key_length);
+    if (rope < 1 || rope >= width) (rotated ? *rotated : key_length).fail_expected(concat("a rotated part of a head's ", width));
+    put("qk_rope_head_dim", full("rope.dimension_count"), rope);
+    put("qk_nope_head_dim", full("attention.key_length_mla"), width - rope);
+    if (value || value_length) put("v_head_dim", full("attention.value_length_mla"), size_of(value ? *value : *value_length));
+  }
+
   // Width of a head: of keys and values, and of its rotated part.
   void write_head_width() {
-    const std::optional<GgufValue> key_length = gguf_.find(full("attention.key_length")), value_length = take("attention.value_length");
+    const std::optional<GgufValue> key_length = take("attention.key_length"), value_length = take("attention.value_length");
     const std::optional<GgufValue> rotated = take("rope.dimension_count");
+    if (key_length && written_.contains("kv_lora_rank")) return write_latent_widths(*key_length, value_length, rotated);
+    if (key_length && size_of(*key_length) < 1) key_length->fail_expected("a whole number above 0");
+    if (key_length)
+      put("head_dim", full("attention.key_length"), size_of(*key_length));
+    else
+      out_.label("head_dim", full("attention.key_length"));
     const std::optional<GgufValue> heads = gguf_.find(full("attention.head_count")), hidden = gguf_.find(full("embedding_length"));
     index_t width = 0;
     if (key_length)
@@ -220,6 +240,9 @@ class GgufConfigWriter {
     else
       real("factor", legacy, "rope.scale_linear");
     real("attention_factor", attention_factor, "rope.scaling.attn_factor");
+    if (const auto log = take("rope.scaling.yarn_log_multiplier"))  // a tenth; the other of the two is not in the format
+      for (const char* hf : {"mscale", "mscale_all_dim"})
+        out_.member(hf, 10 * log->as<double>()).label(concat("rope_scaling.", hf), full("rope.scaling.yarn_log_multiplier"));
     real("beta_fast", take("rope.scaling.yarn_beta_fast"), "rope.scaling.yarn_beta_fast");
     real("beta_slow", take("rope.scaling.yarn_beta_slow"), "rope.scaling.yarn_beta_slow");
     if (original)

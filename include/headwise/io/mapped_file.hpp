@@ -34,6 +34,10 @@ class MappedFile {
   /// A hint: does nothing for a copied file, and ranges are cut to the file.
   void advise(std::size_t offset, std::size_t length, Advice advice) const noexcept;
 
+  /// Error: the mapped file has become shorter than it was, so that its bytes may not be touched. (One that was deleted or replaced is
+  /// still there for us.)
+  void check() const;
+
  private:
   void close() noexcept;
 
@@ -41,6 +45,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   bool mapped_ = false;
+  int file_ = -1;  // open while it is mapped, for check()
 };
 
 /// Asks the system to back large memory of our own, not yet touched, by large pages: some hundred times fewer page faults at load, and

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 #include "headwise/core/error.hpp"
 #include "headwise/io/mapped_file.hpp"
@@ -24,6 +25,7 @@ class FileHandle {
     if (fd_ >= 0) ::close(fd_);
   }
   int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -50,7 +52,7 @@ HEADWISE_INLINE MappedFile MappedFile::open(const std::string& path, Access acce
   if (path.empty()) fail("file", "the path is empty");
   if (path.find('\0') != std::string::npos) fail(hw::quoted(path, 300), "the path contains a NUL character");
   // Non-blocking, so that a FIFO can be refused instead of waited for.
-  const detail::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  detail::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) detail::fail_errno(path, errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) detail::fail_errno(path, errno);
@@ -67,6 +69,7 @@ HEADWISE_INLINE MappedFile MappedFile::open(const std::string& path, Access acce
     out.data_ = static_cast<const std::byte*>(data);
     out.size_ = size;
     out.mapped_ = true;
+    out.file_ = file.release();
   } else {
     auto* data = static_cast<std::byte*>(::operator new (size, std::align_val_t{64}));
     out.data_ = data;
@@ -80,7 +83,8 @@ HEADWISE_INLINE MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      mapped_(other.mapped_) {}
+      mapped_(other.mapped_),
+      file_(std::exchange(other.file_, -1)) {}
 
 HEADWISE_INLINE MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this == &other) return *this;
@@ -89,12 +93,14 @@ HEADWISE_INLINE MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
   mapped_ = other.mapped_;
+  file_ = std::exchange(other.file_, -1);
   return *this;
 }
 
 HEADWISE_INLINE MappedFile::~MappedFile() { close(); }
 
 HEADWISE_INLINE void MappedFile::close() noexcept {
+  if (file_ >= 0) ::close(std::exchange(file_, -1));
   if (data_ == nullptr) return;
   auto* data = const_cast<std::byte*>(data_);
   if (mapped_)
@@ -120,6 +126,14 @@ HEADWISE_INLINE void MappedFile::advise(std::size_t offset, std::size_t length, 
                    : advice == Advice::will_need ? MADV_WILLNEED
                                                  : MADV_DONTNEED;
   ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, flag);
+}
+
+HEADWISE_INLINE void MappedFile::check() const {
+  if (file_ < 0) return;
+  struct stat info {};
+  if (::fstat(file_, &info) != 0) detail::fail_errno(path_, errno);
+  if (std::cmp_less(info.st_size, size_))
+    fail(hw::quoted(path_, 300), concat(size_, " bytes"), concat(info.st_size, ": the file became shorter while it was in use"));
 }
 
 HEADWISE_INLINE void use_large_pages([[maybe_unused]] std::span<std::byte> memory) noexcept {

@@ -2,6 +2,7 @@
 // The rows of a weight matrix where they lie: in a file, or in a buffer where they had to be rearranged.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct MatrixSource {
   std::vector<index_t> order;  // row i is row order[i] of the pieces; empty: row i
   std::shared_ptr<const WeightSource> source;
   std::shared_ptr<const void> buffer;  // what the pieces point into, if it is not the file
+  std::vector<std::span<const std::byte>> file_bytes;  // of the file, from which the rows are taken or computed
 
   index_t row_bytes() const noexcept { return cols / block_size(type).elements * block_size(type).bytes; }
 
@@ -46,9 +48,9 @@ struct MatrixSource {
   /// just before.
   void pack(DType as, index_t panel_begin, index_t panel_end, std::byte* packed) const;
 
-  /// The bytes are not needed any more (they have been packed, say): their pages of the file leave the process's memory, and come back when
-  /// they are touched.
-  void release() const noexcept;
+  /// Tells the system how the bytes of the file will be used. `not_needed` (they have been packed, say): their pages leave the process's
+  /// memory, and come back when they are touched.
+  void advise(MappedFile::Advice advice) const noexcept;
 };
 
 }  // namespace hw

@@ -19,10 +19,9 @@ HEADWISE_INLINE const std::byte* MatrixSource::row(index_t i) const noexcept {
 
 HEADWISE_INLINE void MatrixSource::read_row(index_t i, float* out) const noexcept { kernels::widen_row(type, row(i), cols, out); }
 
-HEADWISE_INLINE void MatrixSource::release() const noexcept {
+HEADWISE_INLINE void MatrixSource::advise(MappedFile::Advice advice) const noexcept {
   if (!source) return;
-  for (const Piece& piece : pieces)
-    source->advise({piece.data, static_cast<std::size_t>(piece.rows * row_bytes())}, MappedFile::Advice::not_needed);
+  for (const std::span<const std::byte> bytes : file_bytes) source->advise(bytes, advice);
 }
 
 HEADWISE_INLINE DType MatrixSource::stored_as(DType asked) const {

@@ -33,6 +33,9 @@ class WeightRule {
   /// Entry number n of the file tensor's first dimension, n being the `capture`-th number of the canonical name (0: the first `*`): experts
   /// that the file keeps in one tensor (experts, rows, cols). With `of`, the n-th of so many equal groups of its rows. Before the others.
   WeightRule& slice(int capture, index_t of = 0);
+  /// The two files are `blocks` (..., rows, n, 16) and `scales` (..., rows, n) of bytes, as gpt-oss keeps MXFP4: neighbouring values share
+  /// a byte, the first in the low half. They become rows of 32 n values of that type. After a slice, before the others.
+  WeightRule& mxfp4();
   /// Adds a constant: Hugging Face keeps Gemma's norm weights minus 1.
   WeightRule& plus(float value);
   /// Any function of each value; `label` tells it from others.
@@ -42,7 +45,7 @@ class WeightRule {
   friend class WeightMap;
   friend class Weights;
   struct Operation {
-    enum class Kind { flatten, transpose, rows, part, interleaved, unpermute_rotary, slice, apply } kind;
+    enum class Kind { flatten, transpose, rows, part, interleaved, unpermute_rotary, slice, mxfp4, apply } kind;
     index_t a = 0, b = 0, c = 0, d = 0;
     std::string label;
     std::function<float(float)> function;

@@ -85,6 +85,10 @@ HEADWISE_LOAD_TIME WeightRule& WeightRule::slice(int capture, index_t of) {
   operations_.push_back({Operation::Kind::slice, capture, of, 0, 0, "slice", {}});
   return *this;
 }
+HEADWISE_LOAD_TIME WeightRule& WeightRule::mxfp4() {
+  operations_.push_back({Operation::Kind::mxfp4, 0, 0, 0, 0, "mxfp4", {}});
+  return *this;
+}
 HEADWISE_LOAD_TIME WeightRule& WeightRule::plus(float value) {
   return apply(concat("plus ", value), [value](float x) { return x + value; });
 }

@@ -54,6 +54,11 @@ class WeightSource {
   /// Tells the system how the bytes (of any part of a tensor of this source) will be used; see MappedFile::advise.
   void advise(std::span<const std::byte> bytes, MappedFile::Advice advice) const noexcept;
 
+  /// Error: a file has become shorter since it was opened; see MappedFile::check.
+  void check() const {
+    for (const auto& file : files_) file->check();
+  }
+
  private:
   std::string description_;
   std::vector<RawTensor> tensors_;

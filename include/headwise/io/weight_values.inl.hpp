@@ -2,6 +2,7 @@
 // Weights: the operations on a tensor's values, between the file and the part that asks for it.
 
 #include <numeric>
+#include <span>
 
 #include "headwise/io/weight_map.inl.hpp"
 
@@ -18,6 +19,7 @@ struct Weights::Values {
   std::vector<std::function<float(float)>> functions;
   std::string key;
   std::shared_ptr<const void> buffer;
+  std::vector<std::span<const std::byte>> file_bytes;  // what was taken from the file
   std::string label;
 
   // Rows become those that `row_at` names.
@@ -60,10 +62,12 @@ struct Weights::Values {
 
   void apply(const WeightRule::Operation& op) {
     using Kind = WeightRule::Operation::Kind;
-    const bool by_rows = op.kind != Kind::flatten && op.kind != Kind::transpose && op.kind != Kind::slice && op.kind != Kind::apply;
+    const bool by_rows = op.kind != Kind::flatten && op.kind != Kind::transpose && op.kind != Kind::slice && op.kind != Kind::mxfp4 &&
+                         op.kind != Kind::apply;
     if (by_rows && shape.empty()) fail(label, "a tensor with rows", "a single value");
     switch (op.kind) {
-      case Kind::slice: return;  // done when the tensor was taken from the file
+      case Kind::slice:
+      case Kind::mxfp4: return;  // done when the tensor was taken from the file
       case Kind::flatten: return flatten(op.a);
       case Kind::transpose:
         if (shape.size() == 1) return;
@@ -135,21 +139,53 @@ struct Weights::Values {
   }
 };
 
+namespace detail {
+
+// One tensor of GGUF's blocks, in which a byte's two values are 16 apart, from blocks in which they are neighbours and their scales.
+inline std::shared_ptr<const std::vector<std::byte>> join_mxfp4(std::vector<RawTensor>& parts, std::string_view label) {
+  const auto wrong = [&] {
+    fail(label, "bytes (rows, n, 16) and (rows, n)",
+         concat(shape_string(parts[0].shape), parts.size() > 1 ? " and " : "", parts.size() > 1 ? shape_string(parts[1].shape) : ""));
+  };
+  if (parts.size() != 2 || parts[0].type != DType::u8 || parts[1].type != DType::u8 || parts[0].shape.size() != 3) wrong();
+  const index_t rows = parts[0].shape[0], blocks = parts[0].shape[1];
+  if (parts[0].shape[2] != 16 || parts[1].shape != std::vector{rows, blocks}) wrong();
+  const std::byte *from = parts[0].bytes.data(), *scale = parts[1].bytes.data();
+  auto out = std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(checked_mul(checked_mul(rows, blocks, label), 17, label)));
+  for (std::byte* to = out->data(); to != out->data() + out->size(); to += 17, from += 16) {
+    to[0] = *scale++;
+    for (int i = 0; i < 16; ++i) {  // values i and i + 16
+      const std::byte low = from[i / 2] >> i % 2 * 4, high = from[8 + i / 2] >> i % 2 * 4;
+      to[1 + i] = (low & std::byte{15}) | high << 4;
+    }
+  }
+  parts[0].type = DType::mxfp4;
+  parts[0].shape = {rows, 32 * blocks};
+  parts[0].bytes = *out;
+  parts.pop_back();
+  return out;
+}
+
+}  // namespace detail
+
 // Takes the tensors of a place from the file, stacked, and applies the rule.
 HEADWISE_INLINE Weights::Values Weights::load(const Place& place, const std::string& label) const {
   if (place.tensors.empty()) fail(label, concat("the tensor is missing from ", hw::quoted(shared_->source->description(), 160)));
   Values out;
   out.label = label;
   const WeightRule::Operation* slice = nullptr;
+  bool mxfp4 = false;
   if (place.rule)
-    for (const WeightRule::Operation& op : place.rule->operations_)
+    for (const WeightRule::Operation& op : place.rule->operations_) {
       if (op.kind == WeightRule::Operation::Kind::slice) slice = &op;
+      mxfp4 = mxfp4 || op.kind == WeightRule::Operation::Kind::mxfp4;
+    }
 
   bool same_type = true;
   std::vector<RawTensor> parts;
   for (const RawTensor* tensor : place.tensors) {
     RawTensor part = *tensor;
-    if (!is_weight_type(part.type) && part.type != DType::f64) fail(label, "a type of weights", name_of(part.type));
+    if (!is_weight_type(part.type) && part.type != DType::f64 && !mxfp4) fail(label, "a type of weights", name_of(part.type));
     (out.key += out.key.empty() ? "" : "+") += part.name;
     if (slice) {
       const auto capture = static_cast<std::size_t>(slice->a);
@@ -167,8 +203,10 @@ HEADWISE_INLINE Weights::Values Weights::load(const Place& place, const std::str
       out.key += concat("[", i, "]");
     }
     same_type = same_type && part.type == place.tensors[0]->type;
+    out.file_bytes.push_back(part.bytes);
     parts.push_back(std::move(part));
   }
+  if (mxfp4) out.buffer = detail::join_mxfp4(parts, label);
 
   out.type = parts[0].type;
   out.shape = parts[0].shape;
@@ -217,9 +255,15 @@ HEADWISE_INLINE MatrixSource Weights::matrix(std::string_view name, index_t rows
   const std::string label = full == place.file ? full : concat(full, " (", place.file, ")");
   Values values = load(place, label);
   if (values.shape != std::vector<index_t>{rows, cols}) fail(label, shape_string({rows, cols}), shape_string(values.shape));
-  if (values.computed()) values.compute();
-  for (const RawTensor* tensor : place.tensors) mark_used(*tensor);
   MatrixSource out;
+  if (values.computed()) values.compute();
+  const BlockSize block = block_size(values.type);
+  if (values.buffer)
+    out.file_bytes = std::move(values.file_bytes);
+  else
+    for (const MatrixSource::Piece& piece : values.pieces)
+      out.file_bytes.emplace_back(piece.data, static_cast<std::size_t>(piece.rows * values.file_cols / block.elements * block.bytes));
+  for (const RawTensor* tensor : place.tensors) mark_used(*tensor);
   out.type = values.type;
   out.rows = rows;
   out.cols = cols;

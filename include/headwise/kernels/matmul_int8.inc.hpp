@@ -3,6 +3,9 @@
 // kFusedTypes and FusedTiles, the types and numbers of rows of tiles that decode weights in registers; WideTiles, the numbers of rows of
 // tiles that read a chunk which was decoded to bytes once for many of them.
 
+// 2^(e - 128) of a byte e each: half of MXFP4's scale, for values in halves.
+HEADWISE_HOT Vf power_of_two(const std::byte* e) { return scale(splat(1.0f), sub(to_float(load_bytes_as_int(e)), splat(128.0f))); }
+
 // Reads packed records of a type: quads of weights as unsigned bytes, scales and minimums as floats. v: which vector of the panel.
 template <DType Type>
 struct Packed {
@@ -32,6 +35,10 @@ struct Packed {
         low = or_bytes(low, and_byte(shift_bits<4 - J>(y), 0x10));
         high = or_bytes(high, and_byte(shift_bits<-J>(y), 0x10));
       }
+      if constexpr (kLayout.codes) {
+        low = look_up(kE2m1, low);
+        high = look_up(kE2m1, high);
+      }
     } else if constexpr (kLayout.twos >= 0) {
       low = and_byte(shift_bits<-2 * J>(load_bytes(p + kLayout.twos)), 3);
       high = and_byte(shift_bits<-2 * J>(load_bytes(p + kLayout.twos + 128)), 3);
@@ -48,8 +55,9 @@ struct Packed {
 
   // Of group g (a whole block, or its half) of block s.
   HEADWISE_HOT static Vf scale(const std::byte* record, int s, int g, int v) {
+    if constexpr (kLayout.codes) return power_of_two(record + v * kLanes);
     const Vf d = load(reinterpret_cast<const f16*>(record) + v * kLanes);
-    if constexpr (kLayout.sub_scales < 0) {
+    if constexpr (kLayout.sub_scales < 0 || kLayout.codes) {
       return d;
     } else {
       const std::byte* p = record + kLayout.sub_scales + (s * kGroups + g) * 32 + v * kLanes;
@@ -373,6 +381,7 @@ HEADWISE_KERNEL void run_matmul(const MatmulCall& call) {
     case DType::q4_k: return run_type<DType::q4_k>(call);
     case DType::q5_k: return run_type<DType::q5_k>(call);
     case DType::q6_k: return run_type<DType::q6_k>(call);
+    case DType::mxfp4: return run_type<DType::mxfp4>(call);
     default: return;
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "headwise/core/error.hpp"
@@ -116,6 +117,10 @@ inline void read_record(DType type, const std::byte* bytes, Record& out) noexcep
       std::memcpy(&high, p + 4, 4);
       read_nibbles(p + 8, high, out.quants);
       break;
+    case DType::mxfp4:
+      out.sub_scales[0] = p[0];
+      read_nibbles(p + 1, 0, out.quants);
+      break;
     case DType::q2_k: read_q2_k(p, out); break;
     case DType::q3_k: read_q3_k(p, out); break;
     case DType::q4_k: read_q45_k(p, false, out); break;
@@ -127,6 +132,11 @@ inline void read_record(DType type, const std::byte* bytes, Record& out) noexcep
 // The values of a record. Products before the last operation are exact, so that contraction changes nothing.
 inline void widen_record(DType type, const Record& record, float* out) noexcept {
   const PackedLayout layout = packed_layout(type);
+  if (layout.codes) {
+    const float scale = std::ldexp(1.0f, record.sub_scales[0] - 128);
+    for (int i = 0; i < 32; ++i) out[i] = scale * static_cast<float>(kE2m1[record.quants[i]] - layout.offset());
+    return;
+  }
   const float d = to_float(record.scale), m = layout.has_minimums() ? to_float(record.minimum) : 0.0f;
   const int width = 32 / layout.groups;
   for (int g = 0; g < layout.blocks * layout.groups; ++g) {
@@ -188,21 +198,54 @@ inline std::uint8_t read_plane(const PackedLayout& layout, const std::uint8_t* f
   return static_cast<std::uint8_t>(out);
 }
 
-// Q4_0 and Q4_1 keep the nibbles of values i and i + 16 in one byte, as the packed form does: only their order changes.
+// Four quads of k of one output, as they lie in a file.
+typedef std::uint32_t Quads __attribute__((vector_size(16)));
+inline Quads read_quads(const std::byte* p) noexcept {
+  Quads out;
+  std::memcpy(&out, p, sizeof out);
+  return out;
+}
+
+// Quad q of four outputs goes to `to` + 128 q, side by side.
+inline void write_quads(Quads a, Quads b, Quads c, Quads d, std::uint8_t* to) noexcept {
+  const Quads low_ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), low_cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Quads high_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), high_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Quads out[] = {__builtin_shufflevector(low_ab, low_cd, 0, 1, 4, 5), __builtin_shufflevector(low_ab, low_cd, 2, 3, 6, 7),
+                       __builtin_shufflevector(high_ab, high_cd, 0, 1, 4, 5), __builtin_shufflevector(high_ab, high_cd, 2, 3, 6, 7)};
+  for (int q = 0; q < 4; ++q) std::memcpy(to + 128 * q, &out[q], sizeof(Quads));
+}
+
+// `halves` times 16 bytes of each row, from `at` on, exclusive-or `flip`; where rows are missing `to` stays as it is.
+inline void pack_quads(std::span<const std::byte* const> rows, index_t at, int halves, std::uint32_t flip, std::uint8_t* to) noexcept {
+  const std::size_t whole = rows.size() / 4 * 4;
+  const Quads mask = {flip, flip, flip, flip};
+  for (int h = 0; h < halves; ++h, at += 16, to += 512) {
+    for (std::size_t n = 0; n < whole; n += 4)
+      write_quads(read_quads(rows[n] + at) ^ mask, read_quads(rows[n + 1] + at) ^ mask, read_quads(rows[n + 2] + at) ^ mask,
+                  read_quads(rows[n + 3] + at) ^ mask, to + n * 4);
+    for (std::size_t n = whole; n < rows.size(); ++n) {
+      const Quads x = read_quads(rows[n] + at) ^ mask;
+      for (int q = 0; q < 4; ++q) std::memcpy(to + 128 * q + n * 4, reinterpret_cast<const char*>(&x) + 4 * q, 4);
+    }
+  }
+}
+
+// Q4_0, Q4_1 and MXFP4 keep the nibbles of values i and i + 16 in one byte, as the packed form does: only their order changes.
 inline void pack_nibbles(DType type, std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
   const index_t bytes = block_size(type).bytes;
   const bool minimums = type == DType::q4_1;
-  std::uint8_t* quants = to + (minimums ? 128 : 64);
+  const std::size_t before = static_cast<std::size_t>(packed_layout(type).quants), scale = type == DType::mxfp4 ? 1 : 2;
+  std::uint8_t* quants = to + before;
   if (rows.size() < static_cast<std::size_t>(kPanel)) {
-    std::memset(to, 0, minimums ? 128 : 64);
-    std::memset(quants, minimums ? 0 : 0x88, 512);
+    std::memset(to, 0, before);
+    std::memset(quants, type == DType::q4_0 ? 0x88 : 0, 512);
   }
   for (std::size_t n = 0; n < rows.size(); ++n) {
     const std::byte* from = rows[n] + r * bytes;
-    std::memcpy(to + 2 * n, from, 2);
+    std::memcpy(to + scale * n, from, scale);
     if (minimums) std::memcpy(to + 64 + 2 * n, from + 2, 2);
-    for (int q = 0; q < 4; ++q) std::memcpy(quants + q * 128 + n * 4, from + bytes - 16 + 4 * q, 4);
   }
+  pack_quads(rows, r * bytes + bytes - 16, 1, 0, quants);
 }
 
 // Q8_0 keeps its bytes; their offset makes them unsigned.
@@ -213,21 +256,13 @@ inline void pack_bytes(std::span<const std::byte* const> rows, index_t r, std::u
     std::memset(to, 0, 64);
     std::memset(quants, 0x80, 1024);
   }
-  for (std::size_t n = 0; n < rows.size(); ++n) {
-    const std::byte* from = rows[n] + r * kBytes;
-    std::memcpy(to + 2 * n, from, 2);
-    for (int q = 0; q < 8; ++q) {
-      std::uint32_t quad;
-      std::memcpy(&quad, from + 2 + 4 * q, 4);
-      quad ^= 0x80808080u;
-      std::memcpy(quants + q * 128 + n * 4, &quad, 4);
-    }
-  }
+  for (std::size_t n = 0; n < rows.size(); ++n) std::memcpy(to + 2 * n, rows[n] + r * kBytes, 2);
+  pack_quads(rows, r * kBytes + 2, 2, 0x80808080u, quants);
 }
 
 // Packs record `r` of up to 32 rows.
 inline void pack_record(DType type, std::span<const std::byte* const> rows, index_t r, std::uint8_t* to) noexcept {
-  if (type == DType::q4_0 || type == DType::q4_1) return pack_nibbles(type, rows, r, to);
+  if (type == DType::q4_0 || type == DType::q4_1 || type == DType::mxfp4) return pack_nibbles(type, rows, r, to);
   if (type == DType::q8_0) return pack_bytes(rows, r, to);
   const PackedLayout layout = packed_layout(type);
   std::memset(to, 0, static_cast<std::size_t>(layout.bytes()));
@@ -349,7 +384,7 @@ HEADWISE_INLINE void unpack_row(const PackedMatrix& matrix, index_t row, float* 
   detail::Record record;
   const auto* from = reinterpret_cast<const std::uint8_t*>(panel);
   for (index_t k = 0; k < matrix.cols; k += block.elements, from += layout.bytes()) {
-    record.scale = detail::read_f16(from + 2 * n);
+    if (!layout.codes) record.scale = detail::read_f16(from + 2 * n);
     if (layout.has_minimums()) record.minimum = detail::read_f16(from + layout.minimums + 2 * n);
     for (int g = 0; g < layout.blocks * layout.groups; ++g) {
       if (layout.sub_scales >= 0) record.sub_scales[g] = from[layout.sub_scales + g * 32 + n];

@@ -53,6 +53,7 @@ class EncoderDecoder : public detail::stack_of<Decoder, D>::type {
     if (config.bridge) both.add(b.fingerprint().value());
     this->info_.fingerprint = both.value();
     this->info_.matrices = b.report();
+    this->info_.experts = b.experts();
   }
 
   /// Composes from weights that are named canonically ("encoder.layers.0.attention.q.weight"), checks that all are used.

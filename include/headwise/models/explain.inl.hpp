@@ -82,6 +82,11 @@ HEADWISE_LOAD_TIME std::string Model::explain() const {
   std::string out = concat("model ", info_.model_type, ", ", kernels::name_of(target), ", ", executor_->threads(), " threads\n",
                            matrices.text("bytes"), attentions.text("bytes a token"), info_.matrices.size(), " matrices, ", bytes, " bytes");
   out += "; one row is bound by reading them, many rows by the arithmetic named\n";
+  if (const auto& experts = info_.experts; experts && experts->size() > 0) {
+    const ExpertStatistics s = experts->statistics();
+    out += concat(experts->size(), " experts of ", s.total_bytes, " bytes, read when they are chosen: at most ", experts->budget(),
+                  " bytes in memory, now ", s.resident_bytes, "; ", s.hits, " hits, ", s.misses, " misses\n");
+  }
   if (entry > 0) out += concat("states: ", entry, " bytes a token\n");
   return out;
 }

@@ -56,6 +56,7 @@ struct ModelInfo {
   std::vector<std::string> outputs;
   std::vector<MatrixReport> matrices;
   std::vector<AttentionReport> attentions;
+  std::shared_ptr<const ExpertStore> experts;  // null: all are in memory
 };
 
 /// An immutable model. forward is const: threads may share a model, each with its own states and outputs.

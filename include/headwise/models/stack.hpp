@@ -158,6 +158,8 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
   info_.fingerprint = fingerprint.value();
   info_.matrices = b.report();
   info_.attentions = b.attentions();
+  info_.experts = b.experts();
+  if (info_.experts) info_.experts->check();
   for (const Head& head : heads_) info_.outputs.push_back(head.name());
 }
 

@@ -2,7 +2,9 @@
 // A bank of experts: applies a plan.
 
 #include <algorithm>
-#include <string_view>
+#include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "headwise/flow/build.hpp"
@@ -31,7 +33,8 @@ void combine(const Plan& plan, const Dispatch& from, ConstView out, ConstView x,
 /// items without weights: `identities` that give their input back (zero-computation experts, arXiv:2410.07348), then any that give nothing
 /// (null experts, arXiv:2406.13233). Items are added in the plan's order: a row's bits do not depend on the others.
 /// Weights: expert i's in scope `<i>`. E: a sublayer without a state; with `forward_groups`, as GatedMlp has, experts that are configured
-/// alike run in one pass. Error, in apply: a plan of other rows, or of negative items.
+/// alike run in one pass. With a budget (BuildOptions::expert_budget) the experts are in an ExpertStore.
+/// Errors, in apply: a plan of other rows, or of negative items; those of reading an expert.
 template <class E>
 class Experts {
   static_assert(Sublayer<E> && is_stateless_v<state_of<E>>, "Experts<Expert>: Expert must have forward(In, View delta) const and no State");
@@ -43,11 +46,15 @@ class Experts {
     index_t identities = 0;
   };
 
-  Experts(const Config& c, const Build& b) : identities_(c.identities) {
+  Experts(const Config& c, const Build& b)
+      : identities_(c.identities), bank_(b.expert_bank(static_cast<index_t>(c.experts.size()))), store_(b.experts()) {
     if constexpr (kGroups)
       alike_ = std::all_of(c.experts.begin(), c.experts.end(), [&](const auto& expert) { return expert == c.experts.front(); });
     experts_.reserve(c.experts.size());
-    for (std::size_t i = 0; i < c.experts.size(); ++i) experts_.emplace_back(c.experts[i], b.scope(std::to_string(i)));
+    for (std::size_t i = 0; i < c.experts.size(); ++i) {
+      const Build scope = b.scope(std::to_string(i));
+      experts_.emplace_back(c.experts[i], bank_ ? scope.of_expert(*bank_, static_cast<index_t>(i)) : scope);
+    }
   }
 
   void apply(In in, const Plan& plan, View y) const {
@@ -57,7 +64,11 @@ class Experts {
     const detail::Dispatch d = detail::dispatch(plan, in.x.rows, n, step.arena);
     const View x = step.arena.take_view(d.begin.back(), in.x.cols), out = step.arena.take_view(d.begin.back(), y.cols);
     detail::gather(plan, d, in.x, x, step);
-    run({x, in.frame}, d.begin, out);
+    const auto some = [&](index_t first, index_t last) { run({x, in.frame}, d.begin, first, last, out); };
+    if (bank_)
+      store_->for_each_resident(*bank_, d.begin, last_row(plan), step, some);
+    else
+      some(0, n);
     detail::combine(plan, d, out, in.x, n, identities_, y, step);
   }
 
@@ -68,22 +79,35 @@ class Experts {
     E::forward_groups(all, begin, in, out);
   };
 
-  void run(In in, std::span<const index_t> begin, View out) const {
+  static std::span<const int> last_row(const Plan& plan) {
+    if (plan.rows() == 0) return {};
+    return plan.item.subspan(static_cast<std::size_t>(plan.begin[static_cast<std::size_t>(plan.rows() - 1)]));
+  }
+
+  // Experts [first, last), whose rows are [begin[i], begin[i + 1]) of in.x and of out.
+  void run(In in, std::span<const index_t> begin, index_t first, index_t last, View out) const {
+    Arena& arena = in.frame.step.arena;
+    const auto from = static_cast<std::size_t>(first), to = static_cast<std::size_t>(last);
     if constexpr (kGroups) {
-      if (alike_ && !experts_.empty()) {
-        const auto all = in.frame.step.arena.take<const E*>(size());
-        for (std::size_t i = 0; i < experts_.size(); ++i) all[i] = &experts_[i];
-        return E::forward_groups(all, begin, in, out);
+      if (alike_ && first < last) {
+        const ArenaScope scope(arena);
+        const auto some = arena.take<const E*>(last - first);
+        const auto rows = arena.take<index_t>(last - first + 1);
+        for (std::size_t i = from; i < to; ++i) some[i - from] = &experts_[i];
+        for (std::size_t i = from; i <= to; ++i) rows[i - from] = begin[i] - begin[from];
+        return E::forward_groups(some, rows, In{in.x.row_range(begin[from], begin[to]), in.frame}, out.row_range(begin[from], begin[to]));
       }
     }
-    for (std::size_t i = 0; i < experts_.size(); ++i) {
-      const ArenaScope scope(in.frame.step.arena);
+    for (std::size_t i = from; i < to; ++i) {
+      const ArenaScope scope(arena);
       if (begin[i] < begin[i + 1])
         run_sublayer(experts_[i], In{in.x.row_range(begin[i], begin[i + 1]), in.frame}, out.row_range(begin[i], begin[i + 1]), {});
     }
   }
 
   index_t identities_;
+  std::optional<index_t> bank_;  // in the store
+  std::shared_ptr<ExpertStore> store_;
   bool alike_ = false;
   std::vector<E> experts_;
 };

@@ -60,6 +60,12 @@ def main():
     for kind in (T.F16, T.BF16, T.Q8_0, T.Q4_0):
         with np.errstate(all="ignore"):
             write(f"quantise.{kind.name.lower()}", quants.quantize(values, kind))
+    # MXFP4's scale is a byte: the smallest and largest, and others.
+    blocks = rng.integers(0, 256, (24, 17), dtype=np.uint8)
+    blocks[:6, 0] = [0, 1, 2, 127, 254, 255]
+    write("mxfp4.blocks", blocks)
+    with np.errstate(all="ignore"):
+        write("mxfp4.values", quants.dequantize(blocks.reshape(-1), T.MXFP4).astype(np.float32))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 #pragma once
 // What the numbers of a file mean: every storage type, value by value.
 //
-// The block types are those of GGUF. A block of 32 has one f16 scale d, and the types *_1 an f16 minimum m; a block of 256 ("K") has groups
-// with small integer scales of their own. Products of a scale and a quant are exact in f32, so each value is rounded at most once.
+// The block types are those of GGUF. A block of 32 has one f16 scale d (MXFP4: a power of two), and the types *_1 an f16 minimum m; a
+// block of 256 ("K") has groups with small integer scales of their own. Products of a scale and a quant are exact in f32, so each value is
+// rounded at most once.
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -109,6 +111,14 @@ inline float q6_k(const std::byte* b, int i) {
   return half_at(b + 208) * static_cast<float>(signed_at(b, 192 + i / 16)) * static_cast<float>(static_cast<int>(low | high << 4) - 32);
 }
 
+// MXFP4: a byte e, the scale 2^(e - 127), and nibbles of a sign, two bits of exponent and one of mantissa: 0, 0.5, 1, 1.5, 2, 3, 4, 6.
+// OCP Microscaling Formats 1.0, 5.3 (where e = 255 is NaN; in GGUF it is not)
+inline float mxfp4(const std::byte* b, int i) {
+  const int code = nibble_at(b + 1, i), exponent = code >> 1 & 3, mantissa = code & 1;
+  const int halves = exponent == 0 ? mantissa : (2 + mantissa) << (exponent - 1);
+  return std::ldexp(static_cast<float>(code & 8 ? -halves : halves), static_cast<int>(byte_at(b, 0)) - 128);
+}
+
 template <class Value>
 void each_value(const std::byte* row, index_t n, DType type, float* out, Value value) {
   const BlockSize block = block_size(type);
@@ -144,6 +154,7 @@ inline void dequantise_row(DType type, const std::byte* row, index_t n, float* o
     case DType::q4_k: return each_value(row, n, type, out, q4_k);
     case DType::q5_k: return each_value(row, n, type, out, q5_k);
     case DType::q6_k: return each_value(row, n, type, out, q6_k);
+    case DType::mxfp4: return each_value(row, n, type, out, mxfp4);
   }
 }
 

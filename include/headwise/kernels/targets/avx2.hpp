@@ -160,6 +160,9 @@ HEADWISE_HOT Vb shift_bits(Vb a) {
   else
     return {_mm256_srli_epi16(a.v, -N)};
 }
+HEADWISE_HOT Vb look_up(const std::uint8_t* table, Vb nibbles) {
+  return {_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), nibbles.v)};
+}
 HEADWISE_HOT Vb splat_quad(const void* p) {
   std::int32_t x;
   std::memcpy(&x, p, 4);
@@ -186,7 +189,7 @@ using SmallTiles = std::integer_sequence<int, 1, 4>;
 using TallTiles = std::integer_sequence<int, 4, 6>;
 using FusedTiles = std::integer_sequence<int, 1, 2>;
 using WideTiles = std::integer_sequence<int, 1, 2, 6>;
-inline constexpr std::array<DType, 2> kFusedTypes{DType::q4_0, DType::q4_1};
+inline constexpr std::array<DType, 3> kFusedTypes{DType::q4_0, DType::q4_1, DType::mxfp4};
 
 HEADWISE_END_TARGET
 #endif

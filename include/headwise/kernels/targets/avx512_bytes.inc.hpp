@@ -13,6 +13,9 @@ HEADWISE_HOT Vb shift_bits(Vb a) {
   else
     return {_mm512_srli_epi16(a.v, -N)};
 }
+HEADWISE_HOT Vb look_up(const std::uint8_t* table, Vb nibbles) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), nibbles.v)};
+}
 HEADWISE_HOT Vb splat_quad(const void* p) {
   std::int32_t x;
   std::memcpy(&x, p, 4);

@@ -18,7 +18,9 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
   return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)};
 }
 
-inline constexpr std::array<DType, 4> kFusedTypes{DType::q4_0, DType::q4_1, DType::q4_k, DType::q6_k};  // a deduced type lands in .data
+// (A deduced type of the array would land in .data.)
+inline constexpr std::array<DType, 7> kFusedTypes{DType::q4_0, DType::q4_1, DType::q2_k, DType::q3_k,
+                                                  DType::q4_k, DType::q6_k, DType::mxfp4};
 
 HEADWISE_END_TARGET
 #endif

@@ -174,6 +174,10 @@ HEADWISE_HOT Vb shift_bits(Vb a) {
   else
     return std::bit_cast<Vb>(x >> -N);
 }
+HEADWISE_HOT Vb look_up(const std::uint8_t* table, Vb nibbles) {  // table[nibble], 16 entries at a multiple of 16 bytes
+  for (int i = 0; i < 4 * kLanes; ++i) nibbles.v[i] = table[nibbles.v[i]];
+  return nibbles;
+}
 HEADWISE_HOT Vb splat_quad(const void* p) {  // 4 bytes to every lane
   std::int32_t x;
   std::memcpy(&x, p, 4);
