@@ -9,6 +9,7 @@
 #include "headwise/layers/linear.hpp"
 #include "headwise/mixers/attention/rotary.hpp"
 #include "headwise/mixers/linear_attention/linear_attention.hpp"
+#include "headwise/mixers/linear_attention/scalars.hpp"
 
 namespace hw {
 namespace detail {
@@ -17,8 +18,6 @@ inline void each(View x, const auto& change) {
   for (index_t t = 0; t < x.rows; ++t)
     for (index_t i = 0; i < x.cols; ++i) x(t, i) = change(x(t, i), i);
 }
-inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + std::exp(-x)); }
-inline float softplus(float x) noexcept { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
 /// Every n columns divided by their length, and times `scale`.
 inline void unit(View x, index_t n, float scale) {
   for (index_t t = 0; t < x.rows; ++t)
