@@ -1,6 +1,7 @@
 // Layers whose experts are not chosen before they begin.
 
 #include "headwise/headwise.hpp"
+#include "headwise/mixers/attention/mixture_of_heads.hpp"
 #include "headwise/moe/layer_variants.hpp"
 #include "headwise/moe/moe.hpp"
 #include "tests/mechanisms/given_attention.hpp"
@@ -65,6 +66,44 @@ TEST(Mechanisms, moe_stratified) {
   for (index_t i = 0; i < static_cast<index_t>(y.values.size()); ++i) y[i] += g["x"][i];
   g.holds("y", y);
   g.leaves_out("path", "the layer's own");
+}
+
+TEST(Mechanisms, moe_domain_adapters) {
+  Golden g("moe_domain_adapters");
+  g.expressed_by("DomainAdapters", kHeader, kPart);
+  Weights weights{
+      {"up.weight", g["w1"]}, {"up.bias", g["b1"]}, {"down.weight", g["w2"]}, {"down.bias", g["b2"]}, {"gate.weight", g["w_g"]}};
+  for (index_t a = 0; a < 2; ++a) {
+    const std::string scope = "adapters." + std::to_string(a) + ".";
+    weights.insert(weights.end(), {{scope + "down.weight", g["da"].at(a)},
+                                   {scope + "down.bias", g["ca"].at(a)},
+                                   {scope + "up.weight", g["ea"].at(a)},
+                                   {scope + "up.bias", g["cb"].at(a)}});
+  }
+  const hw::Build b = g.build(weights);
+  g.holds("y", run(hw::DomainAdapters({10, 14, 2, 4}, b), b, g["x"]));
+  g.leaves_out("gate", "multiplied where it is made");
+  for (const char* name : {"gate_released", "y_released"}) g.leaves_out(name, "a gate that reads the sequence's last token");
+}
+
+TEST(Mechanisms, moe_mixture_of_head_attention) {
+  Golden g("moe_mixture_of_head_attention");
+  g.expressed_by("MixtureOfHeads", "mixers/attention/mixture_of_heads.hpp", kPart);
+  using A = hw::Attention<hw::Causal, hw::MixtureOfHeads<hw::QkvProjection>>;
+  const hw::Build b = g.build({{"q.weight", g["w_q"]},
+                               {"k.weight", g["w_k"]},
+                               {"v.weight", g["w_v"]},
+                               {"o.weight", g["w_o"]},
+                               {"groups.weight", g["w_h"]},
+                               {"shared.weight", g["w_s"]},
+                               {"routed.weight", g["w_r"]}});
+  A::Config c;
+  c.project.hidden_size = 12, c.project.head_dim = 2;
+  c.project.num_attention_heads = c.project.num_key_value_heads = 6;
+  c.project.shared = c.project.top_k = 2;
+  g.holds("y", run(A(c, b), b, g["x"]));
+  for (const char* inner : {"gate", "idx"}) g.leaves_out(inner, "multiplied where it is made");
+  for (const char* name : {"gate_released", "y_released"}) g.leaves_out(name, "another scale of the same gates");
 }
 
 }  // namespace

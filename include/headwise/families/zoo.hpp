@@ -21,7 +21,7 @@ struct LoadOptions {
   std::optional<DType> weights{};                       // store matrices as f32, f16, bf16, q8_0, q4_0 or q4_k instead of the file's type
   bool bf16_activations = false;                        // round what meets bf16 weights, too (BuildOptions)
   DType kv = DType::f32;                                // how keys and values are kept: f32, f16, bf16 or q8_0
-  std::optional<index_t> expert_budget{};               // at most so many bytes of experts in memory; the others stay in the file (ExpertStore)
+  std::optional<index_t> expert_budget{};               // at most so many bytes of experts in memory, the others in the file (ExpertStore)
   std::optional<kernels::Target> target{};              // instead of the best instruction set
   std::function<void(double)> progress{};               // called with the share loaded, in [0, 1]
   MappedFile::Access access = MappedFile::Access::map;  // or read: a copy, for files that may change under the program

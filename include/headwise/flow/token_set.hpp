@@ -40,7 +40,8 @@ struct TokenSet {
     for (std::size_t s = 0; s < ranges.size(); ++s)
       ranges[s] = {sequences[first + s].begin - rows.begin, sequences[first + s].end - rows.begin};
     const auto cut = [&](auto column, index_t width) {
-      return column.empty() ? column : column.subspan(static_cast<std::size_t>(rows.begin * width), static_cast<std::size_t>(rows.size() * width));
+      if (column.empty()) return column;
+      return column.subspan(static_cast<std::size_t>(rows.begin * width), static_cast<std::size_t>(rows.size() * width));
     };
     TokenSet out{ranges, cut(index, 1), cut(coord, axes), axes, cut(id, 1), cut(mark, 1), cut(parent, 1), {}};
     if (!total.empty()) out.total = total.subspan(first, ranges.size());

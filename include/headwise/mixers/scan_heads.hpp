@@ -6,8 +6,8 @@
 
 namespace hw {
 
-/// Heads with a state (keys, values) each: `scan_of(row, head)` gives the scan of a head from that row of the batch on, all but its tokens
-/// and its state. Heads are shared out among the threads.
+/// Heads with a state (keys, values) each: `scan_of(row, head)` gives the scan of a head from that row of the batch on, all but its state.
+/// Its `tokens`: how many updates a row makes, 1 where it says 0. Heads are shared out among the threads.
 template <class ScanOf>
 void scan_heads(const Frame& f, const States<RecurrentState>& states, index_t heads, ScanOf scan_of) {
   const kernels::ScanKernels& kernels = kernels::scan_kernels(f.step.kernels.target);
@@ -19,7 +19,7 @@ void scan_heads(const Frame& f, const States<RecurrentState>& states, index_t he
     f.step.parallel_rows(heads, 8 * rows.size() * size, [&](index_t first, index_t last) {
       for (index_t j = first; j < last; ++j) {
         kernels::Scan scan = scan_of(rows.begin, j);
-        scan.tokens = rows.size();
+        scan.tokens = rows.size() * (scan.tokens > 0 ? scan.tokens : 1);
         scan.from = move.from + j * size;
         scan.to = move.to + j * size;
         scan.state_stride = scan.values;

@@ -8,6 +8,7 @@
 
 #include "headwise/layers/linear.hpp"
 #include "headwise/layers/small_matrix.hpp"
+#include "headwise/mixers/causal_conv.hpp"
 
 namespace hw {
 
@@ -137,6 +138,50 @@ struct HopfieldRetrieval {
   }
   Config config;
   SmallMatrix v;
+};
+
+/// [v, x_1, .., x_n] = conv(W x) of few taps; z = v; for each i: z = x_i (h_i * z + b_i z), h_i a causal filter as long as the model's
+/// window, times exp(-rate l / (window - 1)) + shift; delta = Wo z                                            Hyena, arXiv:2302.10866
+/// Weights: `in` ((n + 1) d, d), `conv`, `filter` (n d, window), `rate` (d), `shift` (1), `bias` (n, d), `o` (d, d). A sequence has at most
+/// `window` tokens.
+struct Hyena {
+  static constexpr Couples couples = Couples::sequence;
+  static constexpr std::string_view kName = "hyena";
+  struct Config {
+    index_t hidden_size = 0, order = 2, taps = 3, window = 0;
+  };
+  Hyena(const Config& config, const Build& b)
+      : c(config),
+        d(c.hidden_size),
+        in(d, (c.order + 1) * d, false, b.scope("in")),
+        out(d, d, false, b.scope("o")),
+        conv({(c.order + 1) * d, c.taps, true}, b.scope("conv")),
+        filter("filter", c.order * d, c.window, b),
+        bias("bias", c.order, d, b) {
+    const std::vector<float> rate = b.vector("rate", d), shift = b.vector("shift", 1);
+    for (std::size_t w = static_cast<std::size_t>(c.window), i = 0; i < filter.values.size(); ++i)
+      filter.values[i] *= std::exp(-rate[i / w % rate.size()] * static_cast<float>(i % w) / static_cast<float>(w - 1)) + shift[0];
+  }
+  void forward(In x, View delta) const {
+    const View u = x.frame.step.arena.take_view(x.x.rows, in.out()), z = x.frame.step.arena.take_view(x.x.rows, in.out());
+    in.forward(x.x, u, x.frame);
+    conv.forward(u, z, x.frame, {});
+    for (const RowRange rows : x.frame.tokens().sequences) {
+      if (rows.size() > c.window) fail("hyena", concat("at most ", c.window, " tokens"), std::to_string(rows.size()));
+      for (index_t i = 0; i < c.order * d; ++i)
+        for (index_t t = rows.end - 1; t >= rows.begin; --t) {  // from the last on: those before it are still as they were
+          float sum = bias(i / d, i % d) * z(t, i % d);
+          for (index_t j = rows.begin; j <= t; ++j) sum += filter(i, t - j) * z(j, i % d);
+          z(t, i % d) = z(t, d + i) * sum;
+        }
+    }
+    out.forward(z.col_range(0, d), delta, x.frame);
+  }
+  Config c;
+  index_t d;
+  Linear in, out;
+  CausalConv conv;
+  SmallMatrix filter, bias;
 };
 
 }  // namespace hw

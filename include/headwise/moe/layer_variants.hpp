@@ -125,4 +125,46 @@ struct StratifiedExperts {
   std::vector<float> gain, bias;
 };
 
+/// u = gelu(Wu x + bu); y = g_n (Wd u + bd) + sum_a g_a (E_a gelu(D_a u + c_a) + e_a), g = softmax(G u): adapters of domains beside the
+/// layer that they adapt                                                                                       MixDA, arXiv:2306.05406
+/// Weights: `up`, `down` with biases, `gate` (n + 1, f), the layer last; `adapters.<a>.down`, `adapters.<a>.up` with biases.
+struct DomainAdapters {
+  static constexpr Couples couples = Couples::nothing;
+  static constexpr std::string_view kName = "mlp";
+  struct Config {
+    index_t hidden_size = 0, intermediate_size = 0, adapters = 0, rank = 0;
+  };
+  DomainAdapters(const Config& c, const Build& b)
+      : up(c.hidden_size, c.intermediate_size, true, b.scope("up")),
+        gate(c.intermediate_size, c.adapters + 1, false, b.scope("gate").as_filed()) {
+    for (index_t a = 0; a < c.adapters; ++a) {
+      const Build own = b.scope(concat("adapters.", a));
+      first.emplace_back(c.intermediate_size, c.rank, true, own.scope("down"));
+      last.emplace_back(c.rank, c.hidden_size, true, own.scope("up"));
+    }
+    last.emplace_back(c.intermediate_size, c.hidden_size, true, b.scope("down"));
+  }
+  void forward(In in, View delta) const {
+    const Step& step = in.frame.step;
+    const auto gelu = [&](View x) {
+      step.kernels.elementwise.activate(Activation::gelu, x.data, x.stride, x.rows, x.cols, x.data, x.stride);
+    };
+    const View u = step.arena.take_view(in.x.rows, up.out()), g = step.arena.take_view(in.x.rows, gate.out());
+    const View y = step.arena.take_view(in.x.rows, delta.cols);
+    up.forward(in.x, u, in.frame);
+    gelu(u);
+    gate.forward(u, g, in.frame);
+    for (index_t t = 0; t < g.rows; ++t) softmax_row(g[t]);
+    for (std::size_t a = 0; a < last.size(); ++a) {
+      const View r = a < first.size() ? step.arena.take_view(in.x.rows, first[a].out()) : u;
+      if (a < first.size()) first[a].forward(u, r, in.frame), gelu(r);
+      last[a].forward(r, y, in.frame);
+      for (index_t t = 0; t < y.rows; ++t)
+        for (index_t i = 0; i < y.cols; ++i) delta(t, i) = (a > 0 ? delta(t, i) : 0.0f) + g(t, static_cast<index_t>(a)) * y(t, i);
+    }
+  }
+  Linear up, gate;
+  std::vector<Linear> first, last;
+};
+
 }  // namespace hw

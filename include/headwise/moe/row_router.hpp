@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "headwise/core/scalars.hpp"
 #include "headwise/moe/router.hpp"
 
 namespace hw {
@@ -52,7 +53,6 @@ inline void softmax_row(std::span<float> x) noexcept {
   for (float& v : x) sum += v = std::exp(v - top);
   for (float& v : x) v /= sum;
 }
-inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + std::exp(-x)); }
 
 /// The place of the largest of x, of equal ones the first.
 inline index_t largest(std::span<const float> x) noexcept { return std::max_element(x.begin(), x.end()) - x.begin(); }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "headwise/layers/small_matrix.hpp"
+#include "headwise/core/scalars.hpp"
 #include "headwise/mixers/attention/attend_with.hpp"
 
 namespace hw {
@@ -19,7 +20,6 @@ inline void softmax_of(float* s, index_t n) noexcept {
   for (index_t j = 0; j < n; ++j) sum += s[j] = s[j] == -INFINITY ? 0.0f : std::exp(s[j] - max);
   for (index_t j = 0; j < n && sum > 0; ++j) s[j] /= sum;
 }
-inline float sigmoid(float x) noexcept { return 1.0f / (1.0f + std::exp(-x)); }
 }  // namespace detail
 
 /// a_ij = sigmoid(s_ij - log n), not renormalised                                         Sigmoid attention, arXiv:2409.04431
@@ -28,7 +28,7 @@ struct SigmoidWeights {
   float keys = 0;
   void rows(const kernels::ScoreRows& r) const noexcept {
     const float log_keys = std::log(keys > 0 ? keys : static_cast<float>(r.entry + 1));
-    for (index_t i = 0; i < r.heads * r.count; ++i) r.scores[i] = detail::sigmoid(r.scores[i] - log_keys);
+    for (index_t i = 0; i < r.heads * r.count; ++i) r.scores[i] = sigmoid(r.scores[i] - log_keys);
   }
 };
 
@@ -85,8 +85,8 @@ struct StickBreaking {
       for (index_t j = r.count - 1; j >= 0; --j) {
         float& s = r.row(h)[j];
         const bool seen = s > -INFINITY && (own || r.begin + j != r.entry);
-        const float share = seen ? rest * detail::sigmoid(s) : 0.0f;
-        if (seen) rest *= detail::sigmoid(-s);
+        const float share = seen ? rest * sigmoid(s) : 0.0f;
+        if (seen) rest *= sigmoid(-s);
         s = share;
       }
     }
@@ -182,7 +182,7 @@ struct ContextualPositions {
       for (index_t j = r.count - 1; j >= 0; --j) {
         float& s = r.row(h)[j];
         if (s == -INFINITY) continue;
-        position = std::min(position + detail::sigmoid(s * gate_scale), static_cast<float>(last));
+        position = std::min(position + sigmoid(s * gate_scale), static_cast<float>(last));
         const float below = std::floor(position);
         const auto n = static_cast<index_t>(below);
         const float at_n = embedding.dot(n, r.query(h)), behind = embedding.dot(std::min(n + 1, last), r.query(h));

@@ -8,18 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/core/scalars.hpp"
 #include "headwise/flow/recurrent_state.hpp"
 #include "headwise/layers/linear.hpp"
 #include "headwise/layers/small_matrix.hpp"
-#include "headwise/mixers/linear_attention/scalars.hpp"
 
 namespace hw {
 
 /// h_t = cell(h_{t-1}, W x_t), delta = Wo o_t.
 ///
 /// A Cell has: `Config` with `hidden_size`, a constructor (Config, Build), `parts()`, the projections of x; `state()`, how many floats it
-/// remembers, zeros at first; `width()` of its output; `step(const float* projected, float* state, float* o)`, one token.
-/// The same bits for every cut of a sequence.
+/// remembers, zeros at first; `width()` of its output; `step(const float* projected, float* state, float* o)`, one token. Where it has
+/// `scratch()`, step takes so many floats last, to calculate in. The same bits for every cut of a sequence.
 template <class Cell>
 class Recurrence {
  public:
@@ -38,11 +38,19 @@ class Recurrence {
     const Frame& f = in.frame;
     const View all = f.step.arena.take_view(in.x.rows, in_.out()), o = f.step.arena.take_view(in.x.rows, cell_.width());
     in_.forward(in.x, all, f);
+    const auto step = [&] {
+      if constexpr (requires { cell_.scratch(); })
+        return [this, scratch = f.step.arena.take<float>(cell_.scratch())](const float* x, float* s, float* y) {
+          cell_.step(x, s, y, scratch.data());
+        };
+      else
+        return [this](const float* x, float* s, float* y) { cell_.step(x, s, y); };
+    }();
     for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) {
       const RowRange rows = f.tokens().sequences[s];
       const auto move = advance(states, s, rows.size(), cell_.state(), f.step.arena);
       std::copy_n(move.from, cell_.state(), move.to);
-      for (index_t t = rows.begin; t < rows.end; ++t) cell_.step(all.row(t), move.to, o.row(t));
+      for (index_t t = rows.begin; t < rows.end; ++t) step(all.row(t), move.to, o.row(t));
     }
     out_.forward(o, delta, f);
   }
@@ -83,9 +91,9 @@ struct MinimalCell {
   }
   void step(const float* x, float* h, float* o) const {
     for (index_t j = 0; j < n; ++j) {
-      const float first = detail::sigmoid(x[n + j]), second = two ? detail::sigmoid(x[2 * n + j]) : 0.0f;
+      const float first = sigmoid(x[n + j]), second = two ? sigmoid(x[2 * n + j]) : 0.0f;
       const float z = two ? second / (first + second) : first, keep = two ? first / (first + second) : 1 - first;
-      o[j] = h[j] = keep * h[j] + z * (x[j] >= 0 ? x[j] + 0.5f : detail::sigmoid(x[j]));
+      o[j] = h[j] = keep * h[j] + z * (x[j] >= 0 ? x[j] + 0.5f : sigmoid(x[j]));
     }
   }
   index_t n;
@@ -104,7 +112,7 @@ struct ParaGru {
   std::vector<LinearPart> parts() const { return {{"z", n, true}, {"r", n, true}, {"h", n, true}}; }
   void step(const float* x, float* h, float* o) const {
     for (index_t j = 0; j < n; ++j) {
-      const float z = detail::sigmoid(az[j] * h[j] + x[j]), r = detail::sigmoid(ar[j] * h[j] + x[n + j]);
+      const float z = sigmoid(az[j] * h[j] + x[j]), r = sigmoid(ar[j] * h[j] + x[n + j]);
       o[j] = h[j] = (1 - z) * h[j] + z * std::tanh(ah[j] * (h[j] * r) + x[2 * n + j]);
     }
   }
@@ -131,11 +139,11 @@ struct Slstm {
     for (index_t j = 0; j < n; ++j) {
       const float* const own = h + j / block * block;
       const float z = x[j] + r[0].dot(j, own), i = x[n + j] + r[1].dot(j, own), f = x[2 * n + j] + r[2].dot(j, own);
-      const float kept = m[j] - detail::softplus(-f);
+      const float kept = m[j] - softplus(-f);
       m[j] = std::max(kept, i);
       c[j] = std::exp(kept - m[j]) * c[j] + std::exp(i - m[j]) * std::tanh(z);
       sum[j] = std::exp(kept - m[j]) * sum[j] + std::exp(i - m[j]);
-      o[j] = detail::sigmoid(x[3 * n + j] + r[3].dot(j, own)) * c[j] / sum[j];
+      o[j] = sigmoid(x[3 * n + j] + r[3].dot(j, own)) * c[j] / sum[j];
     }
     std::copy_n(o, n, h);
   }
@@ -164,8 +172,8 @@ struct Rwkv7 : CellSize {
       for (index_t c = 0; c < p; ++c) {
         const float removed = detail::dot(kappa, s + c, key_dim, p) / length;
         for (index_t i = 0; i < key_dim; ++i) {
-          const float at = kappa[i] / length * detail::sigmoid(r[4 * all + i]);
-          s[i * p + c] = detail::sigmoid(r[2 * all + i]) * s[i * p + c] - at * removed + r[all + i] * v[c];
+          const float at = kappa[i] / length * sigmoid(r[4 * all + i]);
+          s[i * p + c] = sigmoid(r[2 * all + i]) * s[i * p + c] - at * removed + r[all + i] * v[c];
         }
         o[h * p + c] = detail::dot(r, s + c, key_dim, p);
       }
@@ -189,7 +197,7 @@ struct Comba : CellSize {
     const index_t n = key_dim, all = num_heads * n, p = value_dim;
     for (index_t h = 0; h < num_heads; ++h) {
       const float *const q = x + h * n, *const k = q + all, *const back = k + all, *const v = x + 3 * all + h * p;
-      const float keep = detail::sigmoid(x[3 * all + width() + h]), write = detail::sigmoid(x[3 * all + width() + num_heads + h]);
+      const float keep = sigmoid(x[3 * all + width() + h]), write = sigmoid(x[3 * all + width() + num_heads + h]);
       for (index_t c = 0; c < p; ++c) {
         float* const s = state + h * n * p + c;
         for (index_t i = 0; i < n; ++i) s[i * p] *= keep;
@@ -238,7 +246,7 @@ struct TitansMemory : CellSize {
     const index_t n = key_dim, all = num_heads * n;
     for (index_t c = 0; c < width(); ++c) {
       const float *const q = x + c / value_dim * n, *const k = q + all, *const gate = x + 2 * all + width() + c / value_dim;
-      const float eta = detail::sigmoid(gate[0]), theta = detail::sigmoid(gate[num_heads]), alpha = detail::sigmoid(gate[2 * num_heads]);
+      const float eta = sigmoid(gate[0]), theta = sigmoid(gate[num_heads]), alpha = sigmoid(gate[2 * num_heads]);
       float *const m = state + c * n, *const z = m + width() * n;
       const float error = detail::dot(m, k, n) - x[2 * all + c];
       for (index_t i = 0; i < n; ++i) {
@@ -271,7 +279,7 @@ struct GatedSlots {
       float most = -INFINITY, total = 0;
       for (index_t j = 0; j < c.slots; ++j) {  // a slot: its key, then its value
         float* const slot = state + (h * c.slots + j) * (n + p);
-        const float f = detail::sigmoid(gate[j]);
+        const float f = sigmoid(gate[j]);
         for (index_t i = 0; i < n; ++i) slot[i] = f * slot[i] + (1 - f) * q[all + i];
         for (index_t i = 0; i < p; ++i) slot[n + i] = f * slot[n + i] + (1 - f) * v[i];
         const float score = detail::dot(q, slot, n) / std::sqrt(static_cast<float>(n)), higher = std::max(most, score);
@@ -301,7 +309,7 @@ struct GateLoop : CellSize {
     const index_t all = num_heads * key_dim, p = value_dim;
     std::fill_n(o, width(), 0.0f);
     for (index_t i = 0; i < all; ++i) {
-      const float size = detail::sigmoid(x[2 * all + i]), re = size * std::cos(x[3 * all + i]), im = size * std::sin(x[3 * all + i]);
+      const float size = sigmoid(x[2 * all + i]), re = size * std::cos(x[3 * all + i]), im = size * std::sin(x[3 * all + i]);
       float *const s = state + i * p, *const t = s + all * p;
       for (index_t c = 0, column = i / key_dim * p; c < p; ++c, ++column) {
         const float real = re * s[c] - im * t[c] + x[all + i] * x[4 * all + column];

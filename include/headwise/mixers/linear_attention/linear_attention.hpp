@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "headwise/flow/recurrent_state.hpp"
-#include "headwise/kernels/scan.hpp"
 #include "headwise/layers/linear.hpp"
+#include "headwise/mixers/scan_heads.hpp"
 
 namespace hw {
 
@@ -49,7 +49,7 @@ class LinearAttention {
     in_.forward(in.x, all, f);
     const LinearRows rows = rule_.rows(all, f);
     const View o = f.step.arena.take_view(in.x.rows, kWrites * rule_.size.values());
-    for (std::size_t s = 0; s < f.tokens().sequences.size(); ++s) scan(rows, o, f.tokens().sequences[s], s, f, states);
+    scan_heads(f, states, rule_.size.num_heads, [&](index_t row, index_t head) { return scan(rows, o, row, head); });
     const View last = o.col_range((kWrites - 1) * rule_.size.values(), o.cols);
     if constexpr (requires { rule_.read(all, last, f); })
       out_.forward(rule_.read(all, last, f), delta, f);
@@ -65,37 +65,27 @@ class LinearAttention {
       return index_t{1};
   }();
 
-  void scan(const LinearRows& r, View o, RowRange rows, std::size_t s, const Frame& f, const States<State>& states) const {
-    const kernels::ScanKernels& kernels = kernels::scan_kernels(f.step.kernels.target);
-    const index_t n = rule_.size.key_dim, p = rule_.size.value_dim, first = rows.begin;
-    const index_t decays = Rule::kDecay == kernels::Decay::key ? n : Rule::kDecay == kernels::Decay::value ? p : 1;
-    const auto move = advance(states, s, rows.size(), rule_.size.num_heads * n * p, f.step.arena);
-    f.step.parallel_rows(rule_.size.num_heads, 8 * rows.size() * n * p, [&](index_t begin, index_t end) {
-      for (index_t h = begin; h < end; ++h) {
-        kernels::Scan scan{.tokens = kWrites * rows.size(), .keys = n, .values = p};
-        scan.q = r.q.row(first) + h * n;
-        scan.k = r.k.row(first) + h * n;
-        scan.v = r.v.row(first) + h * p;
-        scan.q_stride = r.q.stride / kWrites;
-        scan.k_stride = r.k.stride / kWrites;
-        scan.v_stride = r.v.stride / kWrites;
-        scan.kind = Rule::kDecay;
-        if constexpr (Rule::kDecay != kernels::Decay::none) {
-          scan.decay = r.decay.row(first) + h * decays;
-          scan.decay_stride = r.decay.stride / kWrites;
-        }
-        if constexpr (Rule::kDelta) {
-          scan.beta = r.beta.row(first) + h;
-          scan.beta_stride = r.beta.stride / kWrites;
-        }
-        scan.from = move.from + h * n * p;
-        scan.to = move.to + h * n * p;
-        scan.state_stride = p;
-        scan.out = o.row(first) + h * p;
-        scan.out_stride = o.stride / kWrites;
-        kernels.scan(scan);
-      }
-    });
+  kernels::Scan scan(const LinearRows& r, View o, index_t row, index_t head) const {
+    const index_t n = rule_.size.key_dim, p = rule_.size.value_dim;
+    kernels::Scan out{.tokens = kWrites, .keys = n, .values = p};
+    out.q = r.q.row(row) + head * n;
+    out.k = r.k.row(row) + head * n;
+    out.v = r.v.row(row) + head * p;
+    out.q_stride = r.q.stride / kWrites;
+    out.k_stride = r.k.stride / kWrites;
+    out.v_stride = r.v.stride / kWrites;
+    out.kind = Rule::kDecay;
+    if constexpr (Rule::kDecay != kernels::Decay::none) {
+      out.decay = r.decay.row(row) + head * (Rule::kDecay == kernels::Decay::key ? n : Rule::kDecay == kernels::Decay::value ? p : 1);
+      out.decay_stride = r.decay.stride / kWrites;
+    }
+    if constexpr (Rule::kDelta) {
+      out.beta = r.beta.row(row) + head;
+      out.beta_stride = r.beta.stride / kWrites;
+    }
+    out.out = o.row(row) + head * p;
+    out.out_stride = o.stride / kWrites;
+    return out;
   }
 
   Rule rule_;

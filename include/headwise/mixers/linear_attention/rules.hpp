@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/core/scalars.hpp"
 #include "headwise/layers/linear.hpp"
 #include "headwise/mixers/attention/rotary.hpp"
 #include "headwise/mixers/linear_attention/linear_attention.hpp"
-#include "headwise/mixers/linear_attention/scalars.hpp"
 
 namespace hw {
 namespace detail {
@@ -58,7 +58,7 @@ struct GatedLinearRule {
     const index_t n = size.keys(), p = size.values();
     const View a = f.step.arena.take_view(all.rows, n), q = all.col_range(0, n);
     second.forward(all.col_range(2 * n + 2 * p, all.cols), a, f);
-    detail::each(a, [](float x, index_t) { return std::exp(-detail::softplus(-x) / 16); });
+    detail::each(a, [](float x, index_t) { return std::exp(-softplus(-x) / 16); });
     detail::each(q, [s = detail::root(size.key_dim)](float x, index_t) { return x * s; });
     return {q, all.col_range(n, 2 * n), all.col_range(2 * n, 2 * n + p), a};
   }
@@ -147,7 +147,7 @@ struct DeltaRule {
     detail::each(q, [s = detail::root(n)](float x, index_t) { return x * s; });
     detail::activate(Activation::sigmoid, b, f);
     const index_t each = decays / size.num_heads;
-    detail::each(a, [&](float x, index_t i) { return std::exp(-std::exp(rate[i / each]) * detail::softplus(x + bias[i])); });
+    detail::each(a, [&](float x, index_t i) { return std::exp(-std::exp(rate[i / each]) * softplus(x + bias[i])); });
     return {q, qk.col_range(size.keys(), qk.cols), all.col_range(2 * keys, 2 * keys + p), a, b};
   }
   LinearAttentionSize size;
@@ -179,7 +179,7 @@ struct DeltaProductRule {
     Arena& arena = f.step.arena;
     detail::unit(all.col_range(n, 3 * n), size.key_dim, 1);
     detail::each(all.col_range(0, n), [s = detail::root(size.key_dim)](float x, index_t) { return x * s; });
-    detail::each(all.col_range(b, b + 3 * h), [&](float x, index_t i) { return (i < 2 * h ? 2 : 1) * detail::sigmoid(x); });
+    detail::each(all.col_range(b, b + 3 * h), [&](float x, index_t i) { return (i < 2 * h ? 2 : 1) * sigmoid(x); });
     const View q = copy(0, n, n, copy(0, n, 0, arena.take_view(all.rows, 2 * n))), decay = arena.take_view(all.rows, 2 * h);
     copy(b + 2 * h, h, 0, decay);
     detail::each(decay.col_range(h, 2 * h), [](float, index_t) { return 1.0f; });
@@ -203,7 +203,7 @@ struct Hgrn2Rule {
     const View q = all.col_range(0, n), forget = all.col_range(n, 2 * n), k = f.step.arena.take_view(all.rows, n);
     detail::activate(Activation::silu, q, f);
     detail::each(q, [s = detail::root(size.key_dim)](float x, index_t) { return x * s; });
-    detail::each(forget, [&](float x, index_t i) { return lower[i] + (1 - lower[i]) * detail::sigmoid(x); });
+    detail::each(forget, [&](float x, index_t i) { return lower[i] + (1 - lower[i]) * sigmoid(x); });
     for (index_t t = 0; t < all.rows; ++t)
       for (index_t i = 0; i < n; ++i) k(t, i) = 1 - forget(t, i);
     return {q, k, all.col_range(2 * n, all.cols), forget};
@@ -243,6 +243,46 @@ struct EluRule {
   }
   LinearAttentionSize size;
   index_t values;
+};
+
+/// S = l_h S + k v^T, o = S^T q; q, k = silu(Wq x), silu(Wk x) times the cosines and then the sines of t theta; y = (Wu x) * norm(o)
+/// l_h = exp(-2^(-8 h / heads) (1 - layer / (layers - 1) + 1e-5)), h from 1                             TransNormerLLM, arXiv:2307.14995
+/// Weights: `q`, `k`, `v`, `gate` (h n, d), `theta` (h, n).
+struct TransNormerRule {
+  static constexpr kernels::Decay kDecay = kernels::Decay::token;
+  static constexpr bool kDelta = false;
+  struct Config {
+    index_t hidden_size = 0, num_heads = 0, head_dim = 0, layer = 0, layers = 2;
+  };
+  TransNormerRule(const Config& c, const Build& b)
+      : size{c.hidden_size, c.num_heads, 2 * c.head_dim, c.head_dim}, theta(b.vector("theta", size.values())) {
+    const double depth = 1 - static_cast<double>(c.layer) / static_cast<double>(c.layers - 1) + 1e-5;
+    for (index_t h = 1; h <= c.num_heads; ++h)
+      decay.push_back(static_cast<float>(std::exp(-std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(c.num_heads)) * depth)));
+  }
+  index_t width() const { return size.values(); }
+  std::vector<LinearPart> parts() const { return {{"q", width()}, {"k", width()}, {"v", width()}, {"gate", width()}}; }
+  LinearRows rows(View all, const Frame& f) const {
+    const index_t n = size.value_dim, w = width();
+    const View qk = f.step.arena.take_view(all.rows, 4 * w);
+    detail::activate(Activation::silu, all.col_range(0, 2 * w), f);
+    for (index_t t = 0; t < all.rows; ++t)
+      for (index_t i = 0; i < 2 * w; ++i) {
+        const float angle = theta[static_cast<std::size_t>(i % w)] * f.tokens().coord[static_cast<std::size_t>(t * f.tokens().axes)];
+        qk(t, i / n * 2 * n + i % n) = all(t, i) * std::cos(angle);
+        qk(t, i / n * 2 * n + n + i % n) = all(t, i) * std::sin(angle);
+      }
+    return {qk.col_range(0, 2 * w), qk.col_range(2 * w, 4 * w), all.col_range(2 * w, 3 * w),
+            ConstView(decay.data(), all.rows, size.num_heads, 0)};
+  }
+  View read(View all, View o, const Frame& f) const {
+    const auto& kernels = f.step.kernels.elementwise;
+    kernels.rms_norm(o.data, o.stride, o.rows, o.cols, nullptr, 1e-12f, o.data, o.stride);
+    kernels.gate(Activation::identity, all.data + 3 * width(), all.stride, o.data, o.stride, o.rows, o.cols, o.data, o.stride);
+    return o;
+  }
+  LinearAttentionSize size;
+  std::vector<float> theta, decay;
 };
 
 }  // namespace hw
