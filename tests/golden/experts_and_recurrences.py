@@ -13,9 +13,10 @@ NAMES = {
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
     "self_attn.out_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "self_attn.q_layernorm": "attn_q_norm", "self_attn.k_layernorm": "attn_k_norm", "self_attn.sinks": "attn_sinks",
-    "mlp.correction": "exp_probs_b", "self_attn.q_a_proj": "attn_q_a", "self_attn.q_b_proj": "attn_q_b", "self_attn.q_a_layernorm": "attn_q_a_norm",
+    "mlp.correction": "exp_probs_b",
+    "self_attn.q_a_proj": "attn_q_a", "self_attn.q_b_proj": "attn_q_b", "self_attn.q_a_layernorm": "attn_q_a_norm",
     "self_attn.kv_a_proj_with_mqa": "attn_kv_a_mqa", "self_attn.kv_a_layernorm": "attn_kv_a_norm", "self_attn.k_b_proj": "attn_k_b",
-    "self_attn.v_b_proj": "attn_v_b"}
+    "self_attn.v_b_proj": "attn_v_b", "self_attn.kv_b_proj": "attn_kv_b"}
 for mlp in ("mlp", "block_sparse_moe", "feed_forward"):
     NAMES |= {f"{mlp}.gate": "ffn_gate_inp", f"{mlp}.router": "ffn_gate_inp", f"{mlp}.router.layer": "ffn_gate_inp",
               f"{mlp}.shared_expert_gate": "ffn_gate_inp_shexp", f"{mlp}.correction": "exp_probs_b"}
@@ -28,6 +29,8 @@ for mixer in ("mixer", "mamba"):
               f"{mixer}.A": "ssm_a", f"{mixer}.D": "ssm_d", f"{mixer}.norm": "ssm_norm", f"{mixer}.out_proj": "ssm_out",
               f"{mixer}.dt_layernorm": "ssm_dt_norm", f"{mixer}.b_layernorm": "ssm_b_norm", f"{mixer}.c_layernorm": "ssm_c_norm"}
 NAMES |= {"conv.conv": "shortconv.conv", "conv.in_proj": "shortconv.in_proj", "conv.out_proj": "shortconv.out_proj"}
+# Written as the first converters did, before latent attention was split: its matrices together, the widths of heads.
+EARLY = ("deepseek-v2",)
 # Nemotron-H: everything is a mixer.
 MIXERS = NAMES | {"mixer.gate": "ffn_gate_inp", "mixer.correction": "exp_probs_b", "mixer.fc1_latent_proj": "ffn_latent_down",
                   "mixer.fc2_latent_proj": "ffn_latent_up", "mixer.o_proj": "attn_output"}
@@ -96,7 +99,7 @@ def prepare(c):
         elif name.endswith(("e_score_correction_bias", "expert_bias")):
             to = re.sub(r"(gate\.e_score_correction_bias|moe_statics\.e_score_correction_bias|expert_bias)$", "correction.bias", name)
             out[to] = wide(out.pop(name)).reshape(-1)
-        elif name.endswith("kv_b_proj.weight"):  # a head's keys, transposed, and its values
+        elif name.endswith("kv_b_proj.weight") and c.name not in EARLY:  # a head's keys, transposed, and its values
             kv = out.pop(name)
             kv = kv.reshape(c.heads, -1, kv.shape[1])
             out[f"{mlp}.k_b_proj.weight"] = kv[:, :c.c["qk_nope_head_dim"]].swapaxes(1, 2)
@@ -206,19 +209,33 @@ def latent(gating, norm):
         w.add_kv_lora_rank(rank)
         if c.get("q_lora_rank"):
             w.add_q_lora_rank(c.get("q_lora_rank"))
-        w.add_key_length(rank + rope)
-        w.add_value_length(rank)
-        w.add_key_length_mla(c.get("qk_nope_head_dim") + rope)
-        w.add_value_length_mla(c.get("v_head_dim"))
+        if c.name in EARLY:
+            w.add_key_length(c.get("qk_nope_head_dim") + rope)
+            w.add_value_length(c.get("v_head_dim"))
+        else:
+            w.add_key_length(rank + rope)
+            w.add_value_length(rank)
+            w.add_key_length_mla(c.get("qk_nope_head_dim") + rope)
+            w.add_value_length_mla(c.get("v_head_dim"))
         experts(gating, norm)(c, w)
     return keys
+
+
+def latent_yarn(c, w):
+    s = c.get("rope_scaling")
+    latent(SIGMOID, True)(c, w)
+    w.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    w.add_rope_scaling_factor(s["factor"])
+    w.add_rope_scaling_orig_ctx_len(s["original_max_position_embeddings"])
+    w.add_rope_scaling_yarn_log_mul(0.1 * s["mscale_all_dim"])
 
 
 def falcon_h1(c, w):
     """The format has no factors: they go into the weights."""
     own = c.tensors
     factors = {"q_proj": c.get("attention_in_multiplier"), "k_proj": c.get("attention_in_multiplier") * c.get("key_multiplier"),
-               "v_proj": c.get("attention_in_multiplier"), "o_proj": c.get("attention_out_multiplier"), "out_proj": c.get("ssm_out_multiplier"),
+               "v_proj": c.get("attention_in_multiplier"), "o_proj": c.get("attention_out_multiplier"),
+               "out_proj": c.get("ssm_out_multiplier"),
                "gate_proj": c.get("mlp_multipliers")[0], "down_proj": c.get("mlp_multipliers")[1],
                "embed_tokens": c.get("embedding_multiplier"), "lm_head": c.get("lm_head_multiplier")}
     inner, state = c.get("mamba_d_ssm"), c.get("mamba_n_groups") * c.get("mamba_d_state")

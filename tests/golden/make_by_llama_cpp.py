@@ -39,6 +39,15 @@ CASES = {
                      "SmolLM3 with the interval that its GGUF form has: every fourth layer does not rotate",
                      {"model_type": "smollm3", "architectures": ["SmolLM3ForCausalLM"], "rms_norm_eps": 1e-6, "num_hidden_layers": 5,
                       "no_rope_layer_interval": 4, "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True}),
+    "deepseek-yarn": ("deepseek2", experts_and_recurrences.NAMES, experts_and_recurrences.latent_yarn,
+                      "DeepSeek-V3's latent attention and router with YaRN as it is published (mscale and mscale_all_dim alike)",
+                      {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"], "rms_norm_eps": 1e-6,
+                       "num_hidden_layers": 3, "num_key_value_heads": 4, "first_k_dense_replace": 1, "q_lora_rank": 12, "kv_lora_rank": 16, "qk_nope_head_dim": 8,
+                       "qk_rope_head_dim": 8, "qk_head_dim": 16, "head_dim": 8, "v_head_dim": 10, "n_routed_experts": 8,
+                       "n_shared_experts": 1, "num_experts_per_tok": 3, "moe_intermediate_size": 24, "n_group": 1, "topk_group": 1, "norm_topk_prob": True,
+                       "routed_scaling_factor": 2.5, "tie_word_embeddings": False,
+                       "rope_scaling": {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 8, "beta_fast": 32.0,
+                                        "beta_slow": 1.0, "mscale": 0.8, "mscale_all_dim": 0.8}}),
     "gpt-oss-mxfp4": ("gpt-oss", experts_and_recurrences.POST, experts_and_recurrences.experts(),
                       "gpt-oss with experts in MXFP4, as published: blocks and scales apart, neighbouring values in a byte",
                       {"model_type": "gpt_oss", "architectures": ["GptOssForCausalLM"], "rms_norm_eps": 1e-5, "num_hidden_layers": 2,
@@ -66,6 +75,9 @@ def draw(config):
     matrix("model.embed_tokens", v, d, 4.0)
     for i in range(config["num_hidden_layers"]):
         p = f"model.layers.{i}."
+        if "kv_lora_rank" in config:
+            draw_latent(matrix, norm, out, rng, p, i, config)
+            continue
         for name, rows in (("q", d), ("k", k), ("v", k)):
             matrix(f"{p}self_attn.{name}_proj", rows, d, 1.5)
             if config.get("use_qkv_bias") or config.get("attention_bias"):
@@ -90,6 +102,25 @@ def draw(config):
     if not config["tie_word_embeddings"]:
         matrix("lm_head", v, d, 2.0)
     return out
+
+
+def draw_latent(matrix, norm, out, rng, p, layer, config):
+    d, h, e = config["hidden_size"], config["num_attention_heads"], config["n_routed_experts"]
+    q, kv, nope, rope, v = (config[x] for x in ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"))
+    for name, rows, cols in (("q_a_proj", q, d), ("q_b_proj", h * (nope + rope), q), ("kv_a_proj_with_mqa", kv + rope, d),
+                             ("kv_b_proj", h * (nope + v), kv), ("o_proj", d, h * v)):
+        matrix(f"{p}self_attn.{name}", rows, cols, 1.5)
+    for name, size in (("self_attn.q_a_layernorm", q), ("self_attn.kv_a_layernorm", kv), ("input_layernorm", d),
+                       ("post_attention_layernorm", d)):
+        norm(p + name, size)
+    wide = [("mlp.", config["intermediate_size"])] if layer < config["first_k_dense_replace"] else [
+        (f"mlp.{x}.", config["moe_intermediate_size"]) for x in [f"experts.{i}" for i in range(e)] + ["shared_experts"]]
+    for scope, f in wide:
+        for name, rows, cols in (("gate", f, d), ("up", f, d), ("down", d, f)):
+            matrix(f"{p}{scope}{name}_proj", rows, cols)
+    if layer >= config["first_k_dense_replace"]:
+        matrix(p + "mlp.gate", e, d)
+        out[p + "mlp.gate.e_score_correction_bias"] = (0.2 * rng.standard_normal(e)).astype(np.float32)
 
 
 def draw_experts(out, rng, p, config):
@@ -152,8 +183,9 @@ def make(name):
         path.append(int(last.argmax()))
     save_file({"input_ids": ids.astype(np.int64), "logits": logits, "greedy_ids": np.array([path[13:]], np.int64)},
               os.path.join(folder, "golden.safetensors"))
+    share = 1.5e-2 if "quantization_config" in config else 2e-4
     case = {"name": name, "kind": "causal-lm", "about": about, "oracle": "llama.cpp (llama-cpp-python %s), f32" % llama.__version__,
-            "scale": float(np.abs(logits).max()), "tolerance": (1.5e-2 if "quantization_config" in config else 2e-4) * float(np.abs(logits).max()), "model_type": config["model_type"],
+            "scale": float(np.abs(logits).max()), "tolerance": share * float(np.abs(logits).max()), "model_type": config["model_type"],
             "greedy_margin": float(margin)}
     json.dump(case, open(os.path.join(folder, "case.json"), "w"), indent=1)
     print(name, "scale", case["scale"], "margin", margin)

@@ -98,7 +98,7 @@ class Case:
 
     @property
     def groups(self):
-        if "kv_lora_rank" in self.c:  # the format sees one head of latents
+        if "kv_lora_rank" in self.c and self.name not in experts_and_recurrences.EARLY:  # the format sees one head of latents
             return 1
         if self.c["model_type"] == "falcon":
             one = self.c["multi_query"] and not self.c["new_decoder_architecture"]

@@ -85,6 +85,28 @@ TEST(PublishedSpelling, KimiLinear) {
   }
 }
 
+TEST(PublishedSpelling, GptOss) {
+  const hw_test::TempFolder folder;
+  std::filesystem::copy_file(kCases + "gpt-oss-mxfp4/model.safetensors", folder.path() + "/model.safetensors");
+  const auto write = [&](int experts) {
+    folder.file("config.json",
+                hw::concat(R"({"architectures": ["GptOssForCausalLM"], "attention_bias": true, "attention_dropout": 0.0, "eos_token_id": 2,
+      "experts_per_token": )",
+                           experts, R"(, "head_dim": 16, "hidden_act": "silu", "hidden_size": 64, "initial_context_length": 4096,
+      "initializer_range": 0.02, "intermediate_size": 96, "layer_types": ["sliding_attention", "full_attention"],
+      "max_position_embeddings": 64, "model_type": "gpt_oss", "num_attention_heads": 4, "num_experts_per_tok": 2, "num_hidden_layers": 2,
+      "num_key_value_heads": 2, "num_local_experts": 4, "output_router_logits": false, "pad_token_id": 0,
+      "quantization_config": {"modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"], "quant_method": "mxfp4"},
+      "rms_norm_eps": 1e-05, "rope_scaling": null, "rope_theta": 10000, "router_aux_loss_coef": 0.9, "sliding_window": 5,
+      "swiglu_limit": 7.0, "tie_word_embeddings": false, "transformers_version": "4.55.0.dev0", "use_cache": true, "vocab_size": 97})"));
+  };
+  const auto load = [&](int threads) { return hw::stock_zoo().load(folder.path(), {.threads = threads}); };
+  write(2);
+  expect_ok("gpt-oss-mxfp4", load);
+  write(3);
+  EXPECT_THROW(load(1), hw::Error);
+}
+
 // bf16 weights and activations: near the recorded values, and every law bit for bit.
 TEST(Bf16, ActivationsAreNearAndKeepTheLaws) {
   for (const std::string name : {"llama", "gpt2", "gemma3-text", "bert_mlm"})

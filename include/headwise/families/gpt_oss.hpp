@@ -20,6 +20,8 @@ struct GptOss {
       quantised->ignore({"modules_to_not_convert"});  // the tensors say
     }
     c.only("swiglu_alpha", 1.702);
+    c.only("experts_per_token", p.moe.router.top_k);  // as published: said twice,
+    c.ignore({"initial_context_length"});             // and by rope_scaling
     p.moe.router.bias = true;
     for (GatedMlp::Config& expert : p.moe.experts.experts) {
       expert.bias = true;

@@ -50,7 +50,7 @@ HEADWISE_LOAD_TIME void ExpertStore::check() const {
   if (budget_ < least) fail("expert_budget", concat("at least ", least, " bytes, those of the largest expert"), std::to_string(budget_));
 }
 
-HEADWISE_INLINE void ExpertStore::note_choice(index_t number, std::span<const Need> needs, std::span<const int> last_row) {
+HEADWISE_LOAD_TIME void ExpertStore::note_choice(index_t number, std::span<const Need> needs, std::span<const int> last_row) {
   const std::lock_guard lock(mutex_);
   for (std::size_t e = 0; e < needs.size(); ++e) {
     Expert& x = expert(number, e);
@@ -66,7 +66,7 @@ HEADWISE_INLINE void ExpertStore::note_choice(index_t number, std::span<const Ne
     if (std::cmp_less(e, needs.size()) && chosen.size() < needs.size()) chosen.push_back(e);
 }
 
-HEADWISE_INLINE std::span<ExpertStore::Expert* const> ExpertStore::foresee(index_t bank, const Step& step) {
+HEADWISE_LOAD_TIME std::span<ExpertStore::Expert* const> ExpertStore::foresee(index_t bank, const Step& step) {
   const index_t next = (bank + 1) % std::ssize(banks_);
   const std::vector<index_t>& chosen = banks_[static_cast<std::size_t>(next)].chosen;
   if (next == bank) return {};
@@ -81,7 +81,7 @@ HEADWISE_INLINE std::span<ExpertStore::Expert* const> ExpertStore::foresee(index
 }
 
 // Gives up idle experts, the least recently used first, until `bytes` fit. False, and nothing is given up, where they never would.
-HEADWISE_INLINE bool ExpertStore::make_room(index_t bytes, Spare& spare) {
+HEADWISE_LOAD_TIME bool ExpertStore::make_room(index_t bytes, Spare& spare) {
   index_t& resident = statistics_.resident_bytes;
   index_t idle = 0;
   for (const Expert& e : experts_)
@@ -105,7 +105,7 @@ HEADWISE_INLINE bool ExpertStore::make_room(index_t bytes, Spare& spare) {
 
 // Reads and packs what belongs to experts that nobody else looks at while they are being loaded: no lock. Where an expert that made room
 // left memory of the right size, it is used again; what is left is given back first, so that the budget holds.
-HEADWISE_INLINE void ExpertStore::load(std::span<Expert* const> experts, Spare spare, Executor& executor) {
+HEADWISE_LOAD_TIME void ExpertStore::load(std::span<Expert* const> experts, Spare spare, Executor& executor) {
   for (Expert* const x : experts)
     for (Matrix& m : x->matrices) {
       if (m.place.source) m.place.source->check();
@@ -120,7 +120,7 @@ HEADWISE_INLINE void ExpertStore::load(std::span<Expert* const> experts, Spare s
     for (Matrix& m : x->matrices) m.weights->pack(m.read(), executor);
 }
 
-HEADWISE_INLINE bool ExpertStore::acquire(index_t bank, std::span<Need> needs, const Step& step) {
+HEADWISE_LOAD_TIME bool ExpertStore::acquire(index_t bank, std::span<Need> needs, const Step& step) {
   const auto missing = step.arena.take<Expert*>(static_cast<index_t>(needs.size()));
   std::size_t loads = 0, wanted = 0, pinned = 0;
   Spare spare;
@@ -171,7 +171,7 @@ HEADWISE_INLINE bool ExpertStore::acquire(index_t bank, std::span<Need> needs, c
   return wanted > 0;
 }
 
-HEADWISE_INLINE void ExpertStore::release(index_t bank, std::span<Need> needs) noexcept {
+HEADWISE_LOAD_TIME void ExpertStore::release(index_t bank, std::span<Need> needs) noexcept {
   const std::lock_guard lock(mutex_);
   for (std::size_t e = 0; e < needs.size(); ++e) {
     if (needs[e] != Need::pinned) continue;

@@ -142,7 +142,7 @@ struct Weights::Values {
 namespace detail {
 
 // One tensor of GGUF's blocks, in which a byte's two values are 16 apart, from blocks in which they are neighbours and their scales.
-inline std::shared_ptr<const std::vector<std::byte>> join_mxfp4(std::vector<RawTensor>& parts, std::string_view label) {
+[[gnu::cold]] inline std::shared_ptr<const std::vector<std::byte>> join_mxfp4(std::vector<RawTensor>& parts, std::string_view label) {
   const auto wrong = [&] {
     fail(label, "bytes (rows, n, 16) and (rows, n)",
          concat(shape_string(parts[0].shape), parts.size() > 1 ? " and " : "", parts.size() > 1 ? shape_string(parts[1].shape) : ""));
@@ -169,7 +169,7 @@ inline std::shared_ptr<const std::vector<std::byte>> join_mxfp4(std::vector<RawT
 }  // namespace detail
 
 // Takes the tensors of a place from the file, stacked, and applies the rule.
-HEADWISE_INLINE Weights::Values Weights::load(const Place& place, const std::string& label) const {
+HEADWISE_LOAD_TIME Weights::Values Weights::load(const Place& place, const std::string& label) const {
   if (place.tensors.empty()) fail(label, concat("the tensor is missing from ", hw::quoted(shared_->source->description(), 160)));
   Values out;
   out.label = label;
@@ -243,13 +243,13 @@ HEADWISE_INLINE Weights::Values Weights::load(const Place& place, const std::str
   return out;
 }
 
-HEADWISE_INLINE std::vector<index_t> Weights::shape(std::string_view name) const {
+HEADWISE_LOAD_TIME std::vector<index_t> Weights::shape(std::string_view name) const {
   const std::string full = path(name);
   const Place place = find(full);
   return load(place, full == place.file ? full : concat(full, " (", place.file, ")")).shape;
 }
 
-HEADWISE_INLINE MatrixSource Weights::matrix(std::string_view name, index_t rows, index_t cols) const {
+HEADWISE_LOAD_TIME MatrixSource Weights::matrix(std::string_view name, index_t rows, index_t cols) const {
   const std::string full = path(name);
   const Place place = find(full);
   const std::string label = full == place.file ? full : concat(full, " (", place.file, ")");
@@ -276,7 +276,7 @@ HEADWISE_INLINE MatrixSource Weights::matrix(std::string_view name, index_t rows
   return out;
 }
 
-HEADWISE_INLINE std::vector<float> Weights::values(std::string_view name, const std::vector<index_t>& shape) const {
+HEADWISE_LOAD_TIME std::vector<float> Weights::values(std::string_view name, const std::vector<index_t>& shape) const {
   const std::string full = path(name);
   const Place place = find(full);
   const std::string label = full == place.file ? full : concat(full, " (", place.file, ")");
