@@ -150,7 +150,9 @@ TEST(ExpertBudget, EveryAllocationOfAStepMayFail) {
     }
     failed = allocations::fail_in.exchange(-1) < 0 || failed;
     EXPECT_LE(model->info().experts->statistics().resident_bytes, model->info().experts->budget());
-    if (failed) EXPECT_EQ(toy::feed(*model, &(copy = state.fork()), next), expected) << failures;
+    if (failed) {
+      EXPECT_EQ(toy::feed(*model, &(copy = state.fork()), next), expected) << failures;
+    }
     failures += failed;
   }
   EXPECT_GT(failures, 20);
