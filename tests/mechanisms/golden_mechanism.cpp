@@ -181,16 +181,18 @@ std::vector<std::int64_t> Golden::ints(const std::string& tensor) const {
   return out;
 }
 
-hw::Build Golden::build(std::vector<std::pair<std::string, Array>> weights) const {
+hw::Build build_of(const std::string& where, std::vector<std::pair<std::string, Array>> weights, std::vector<hw::Weights>& asked) {
   static hw::ThreadPool pool(1);
   const auto kept = std::make_shared<std::vector<std::pair<std::string, Array>>>(std::move(weights));
   std::vector<hw::RawTensor> tensors;
   for (const auto& [name, array] : *kept)
-    tensors.push_back({name, hw::DType::f32, array.shape, std::as_bytes(std::span(array.values)), name_});
-  asked_.emplace_back(std::make_shared<hw::WeightSource>(name_, std::move(tensors), std::vector<std::shared_ptr<const hw::MappedFile>>(),
-                                                         std::vector<std::shared_ptr<const void>>{kept}));
-  return hw::Build(asked_.back(), hw::kernels::table(), pool);
+    tensors.push_back({name, hw::DType::f32, array.shape, std::as_bytes(std::span(array.values)), where});
+  asked.emplace_back(std::make_shared<hw::WeightSource>(where, std::move(tensors), std::vector<std::shared_ptr<const hw::MappedFile>>(),
+                                                        std::vector<std::shared_ptr<const void>>{kept}));
+  return hw::Build(asked.back(), hw::kernels::table(), pool);
 }
+
+hw::Build Golden::build(std::vector<std::pair<std::string, Array>> weights) const { return build_of(name_, std::move(weights), asked_); }
 
 void Golden::expressed_by(const std::string& type, const std::string& header, int limit) {
   int lines = 0;

@@ -56,6 +56,9 @@ Array heads_of(const Array& rows, index_t heads);
 /// Arrays of equal leading dimensions side by side.
 Array beside(const std::vector<Array>& parts);
 
+/// Weights for a part by canonical name. `asked` keeps them, and what was asked for.
+hw::Build build_of(const std::string& where, std::vector<std::pair<std::string, Array>> weights, std::vector<hw::Weights>& asked);
+
 inline constexpr int kModifier = 25;  // lines at most of an attention's modifier, a norm, an activation
 inline constexpr int kPart = 40;      // of any other struct
 inline constexpr int kStock = 0;      // a part of the library that the paper needs nothing beside

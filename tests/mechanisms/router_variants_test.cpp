@@ -5,6 +5,8 @@
 #include "headwise/blocks/parallel.hpp"
 #include "headwise/headwise.hpp"
 #include "headwise/mixers/attention/routed_attention.hpp"
+#include "headwise/moe/depth_router.hpp"
+#include "headwise/moe/expert_kinds.hpp"
 #include "headwise/moe/router_policies.hpp"
 #include "headwise/moe/router_variants.hpp"
 #include "headwise/moe/stream_routers.hpp"
@@ -61,6 +63,44 @@ TEST(Mechanisms, moe_nexus_domain_router) {
   Array y = run(hw::GatedMlp({10, 7}, b), b, g["x"]);
   for (index_t i = 0; i < static_cast<index_t>(y.values.size()); ++i) y[i] += routed[i];
   g.holds("y", y);
+}
+
+TEST(Mechanisms, moe_plus_plus) {
+  Golden g("moe_plus_plus");
+  g.expressed_by("ResidualRouter", "moe/depth_router.hpp", kPart);
+  g.expressed_by("ConstantExpert", "moe/expert_kinds.hpp", kPart);
+  using Part = hw::Moe<hw::ResidualRouter, hw::AnyOf<hw::Mlp, hw::ConstantExpert>>;
+  const hw::Build b = g.build(and_more(experts(g, false), {{"experts.3.weight", g["w_c"]},
+                                                           {"experts.3.value", g["vconst"]},
+                                                           {"router.weight", g["w_router"]},
+                                                           {"router.residual", g["w_gr"]}}));
+  Part::Config c{.router = {.hidden_size = 10, .num_experts = 6}};
+  for (const hw::Mlp::Config& mlp : sizes<hw::Mlp>(g, hw::Activation::relu)) c.experts.experts.emplace_back(mlp);
+  c.experts.experts.emplace_back(hw::ConstantExpert::Config{10});
+  c.experts.identities = 1;
+  const Part part(c, b);
+  const Array before = g["gprev"];
+  Rows rows(2, 10);
+  index_t from = 0;  // rows of a sequence that went by
+  const hw::Slot slot = b.slot("router logits");
+  Array logits = before;
+  rows.prepare = [&](const hw::Frame& f) {
+    const index_t n = f.rows() / 2;
+    for (index_t r = 0; r < f.rows(); ++r) std::copy_n(before.view().row(r / n * 10 + from + r % n), 6, f.at(slot).row(r));
+    from = (from + n) % 10;
+  };
+  g.holds("y", run(part, b, g["x"], 0, &rows));
+  const Chosen chosen = route(part.router(), b, g["x"], 2, &rows);
+  g.holds("idx", chosen.idx);
+  g.holds("weights", chosen.weights);
+  Array stream = g["x"];
+  rows.frame(b, stream, 0, 10, [&](const hw::Frame& f) {
+    part.router().route({f.at({}), f});
+    for (index_t r = 0; r < 20; ++r) std::copy_n(f.at(slot).row(r), 6, logits.view().row(r));
+  });
+  g.holds("logits", logits);
+  for (const char* released : {"y_released", "idx_released", "weights_released", "logits_released"})
+    g.leaves_out(released, "the paper's form is held");
 }
 
 TEST(Mechanisms, moe_switch_capacity) {

@@ -178,6 +178,32 @@ TEST(Moe, APlanOfOtherItemsIsRefused) {
   EXPECT_NE(message([&] { run<Part>(c, rows_of(2)); }).find("items from 0 on, found -1"), std::string::npos);
 }
 
+TEST(Moe, ATapSeesWhatEachExpertWeighs) {
+  using Layer = hw::Block<hw::PreNorm<hw::RmsNorm, hw::Moe<Fixed, Times>>>;
+  const std::vector<std::vector<std::pair<int, float>>> table{{{0, 0.5f}, {2, 0.25f}}, {{1, 2.0f}}, {{3, 1.0f}, {0, 0.125f}}};
+  hw::Decoder<Layer>::Config c;
+  c.embedding = {.vocab_size = 9, .hidden_size = kWidth};
+  const Layer::Config layer{
+      {{.pre = {.size = kWidth}}, {.router = {kWidth, 4, table, false}, .experts = {.experts = {{1.0f}, {2.0f}, {3.0f}}}}}};
+  c.blocks = {layer, layer};
+  const hw::Decoder<Layer> model(c, hw::RandomWeights{.seed = 3});
+  int seen = 0;
+  const auto look = [&](const hw::TapPoint& at, hw::View w) {
+    if (at.kind != hw::TapPoint::routing) return;
+    EXPECT_EQ(at.entry, seen++);
+    EXPECT_EQ(at.sublayer_index, 0);
+    ASSERT_EQ(w.rows, 3);
+    ASSERT_EQ(w.cols, 3);  // item 3 is no expert
+    const std::vector<std::vector<float>> expected{{0.5f, 0, 0.25f}, {0, 2, 0}, {0.125f, 0, 0}};
+    for (index_t r = 0; r < 3; ++r) EXPECT_EQ(std::vector<float>(w.row(r), w.row(r) + 3), expected[static_cast<std::size_t>(r)]);
+  };
+  const hw::Tap tap(look);
+  hw::Output out;
+  const std::vector<std::int32_t> ids{1, 2, 3};
+  model.forward({.ids = ids}, out, {.tap = &tap});
+  EXPECT_EQ(seen, 2);
+}
+
 TEST(Moe, BadRoutersAreRefused) {
   using Part = hw::Moe<hw::TopKRouter>;
   const auto with = [](auto change) {

@@ -37,6 +37,7 @@ class Residual {
     index_t width = f.at({}).cols;
     if constexpr (requires { join_.delta_width(f); }) width = join_.delta_width(f);
     const View delta = f.step.arena.take_view(f.rows(), width);
+    f.step.place = point;
     run_sublayer(sublayer_, In{in, f}, delta, states);
     f.step.visit(point, delta);
     join_.write(f, in, delta);

@@ -19,9 +19,10 @@ struct Slot {
 };
 
 /// Where a tap looks: the embedding's output, the stream after entry `entry`, the delta of one of its sublayers, or the
-/// stream after the final norm.
+/// stream after the final norm. `routing`: what a sublayer's router gave each expert for each row, (rows, experts), 0 where it did not
+/// choose it; to look at only.
 struct TapPoint {
-  enum Kind : std::uint8_t { after_embedding, after_sublayer, after_entry, after_final_norm } kind;
+  enum Kind : std::uint8_t { after_embedding, after_sublayer, after_entry, after_final_norm, routing } kind;
   int entry = -1;
   int sublayer_index = -1;
 };
@@ -35,6 +36,7 @@ struct Step {
   const kernels::Table& kernels;
   Arena& arena;
   const Tap* tap = nullptr;
+  TapPoint place{TapPoint::after_embedding};  // the sublayer that runs
 
   void visit(const TapPoint& point, View x) const {
     if (tap != nullptr) (*tap)(point, x);

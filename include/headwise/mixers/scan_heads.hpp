@@ -1,6 +1,7 @@
 #pragma once
 // A scan for every head of every sequence.
 
+#include "headwise/flow/frame.hpp"
 #include "headwise/flow/recurrent_state.hpp"
 #include "headwise/kernels/scan.hpp"
 

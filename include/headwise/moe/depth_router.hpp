@@ -1,9 +1,12 @@
 #pragma once
-// A router that hands its hidden state down the depth. Not in the umbrella header.
+// Routers that hand something down the depth. Not in the umbrella header.
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "headwise/layers/norms.hpp"
+#include "headwise/layers/small_matrix.hpp"
 #include "headwise/moe/row_router.hpp"
 
 namespace hw {
@@ -70,6 +73,79 @@ class DepthRouter {
   std::vector<float> choice_bias_, state_scale_;
   Slot state_;
   std::string where_;
+};
+
+/// G = W x + R G', G' the G of the layer before;  p = softmax(G), the top_k best, weighed by p            MoE++, arXiv:2410.07348
+/// Weights: `weight` (experts, d), and but in the first of the layers `residual` R (experts, experts).
+struct ResidualRouter {
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t hidden_size = 0, num_experts = 0, top_k = 2;
+    bool first = false;
+  };
+  ResidualRouter(const Config& c, const Build& b)
+      : config(c),
+        logits(c.hidden_size, c.num_experts, false, b.as_filed()),
+        before(b.step_stream("router logits", c.num_experts, [](const TokenSet&, View) {})),
+        where(b.path("")) {
+    if (c.top_k < 1 || c.top_k > c.num_experts) fail(b.path("top_k"), concat("from 1 to ", c.num_experts), std::to_string(c.top_k));
+    if (!c.first) residual = SmallMatrix("residual", c.num_experts, c.num_experts, b);
+  }
+  index_t experts() const noexcept { return config.num_experts; }
+  Plan route(In in) const {
+    const View g = in.frame.step.arena.take_view(in.x.rows, experts()), kept = in.frame.at(before);
+    logits.forward(in.x, g, in.frame);
+    return make_plan(in.frame.step, g.rows, config.top_k, [&](index_t row, Choice& choice) {
+      for (index_t e = 0; e < residual.rows; ++e) g(row, e) += residual.dot(e, kept.row(row));
+      detail::check_scores(g[row], row, where);
+      std::copy_n(g.row(row), experts(), kept.row(row));
+      softmax_row(g[row]);
+      choose_best(g[row], config.top_k, choice);
+    });
+  }
+  Config config;
+  Linear logits;
+  SmallMatrix residual;
+  Slot before;
+  std::string where;
+};
+
+/// The plan that the layer before made: R makes that of the next layer from this layer's rows, so that its experts are known early; the
+/// first of the layers makes its own, too. A row's experts are in ascending order.                     pre-gating, arXiv:2308.12066
+/// Weights: R's in scope `next`, but in the last of the layers; in the first also in scope `own`.
+template <Router R>
+struct PreGated {
+  static constexpr Couples couples = couples_of<R>;
+  struct Config {
+    typename R::Config router{};
+    bool first = false, last = false;
+  };
+  PreGated(const Config& c, const Build& b)
+      : count(c.router.num_experts), kept(b.step_stream("next experts", count, [](const TokenSet&, View) {})) {
+    if (c.first) own.emplace(c.router, b.scope("own"));
+    if (!c.last) next.emplace(c.router, b.scope("next"));
+  }
+  index_t experts() const noexcept { return count; }
+  Plan route(In in) const {
+    const View w = in.frame.at(kept);
+    const Plan now = own ? own->route(in) : make_plan(in.frame.step, in.x.rows, count, [&](index_t row, Choice& choice) {
+      for (index_t e = 0; e < count; ++e)
+        if (w(row, e) != 0) choice.add(e, w(row, e));
+    });
+    if (!next) return now;
+    const ArenaScope scope(in.frame.step.arena);
+    const Plan later = next->route(in);
+    for (index_t row = 0; row < w.rows; ++row) {
+      std::fill_n(w.row(row), count, 0.0f);
+      for (auto i = static_cast<std::size_t>(later.begin[static_cast<std::size_t>(row)]);
+           i < static_cast<std::size_t>(later.begin[static_cast<std::size_t>(row) + 1]); ++i)
+        w(row, later.item[i]) = later.w_out.empty() ? 1.0f : later.w_out[i];
+    }
+    return now;
+  }
+  index_t count;
+  Slot kept;
+  std::optional<R> own, next;
 };
 
 }  // namespace hw

@@ -25,6 +25,8 @@ void gather(const Plan& plan, const Dispatch& to, ConstView x, View out, const S
 /// y[row] = sum_i w_out (item i's row, or x itself for the items [experts, experts + identities), or nothing), in the order of the plan.
 void combine(const Plan& plan, const Dispatch& from, ConstView out, ConstView x, index_t experts, index_t identities, View y,
              const Step& step);
+/// Lets the step's tap look at the weights of each row's experts.
+void show(const Plan& plan, index_t experts, const Step& step);
 }  // namespace detail
 
 /// y[r] = sum over the items e of row r of w_out expert_e(w_in x[r])
@@ -62,6 +64,7 @@ class Experts {
     const ArenaScope scope(step.arena);
     const auto n = static_cast<index_t>(experts_.size());
     const detail::Dispatch d = detail::dispatch(plan, in.x.rows, n, step.arena);
+    if (step.tap != nullptr) detail::show(plan, n + identities_, step);
     const View x = step.arena.take_view(d.begin.back(), in.x.cols), out = step.arena.take_view(d.begin.back(), y.cols);
     detail::gather(plan, d, in.x, x, step);
     const auto some = [&](index_t first, index_t last) { run({x, in.frame}, d.begin, first, last, out); };

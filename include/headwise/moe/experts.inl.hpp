@@ -52,4 +52,16 @@ HEADWISE_INLINE void combine(const Plan& plan, const Dispatch& from, ConstView o
   });
 }
 
+HEADWISE_INLINE void show(const Plan& plan, index_t experts, const Step& step) {
+  const ArenaScope scope(step.arena);
+  const View weights = step.arena.take_view(plan.rows(), experts);
+  std::fill_n(weights.data, weights.rows * experts, 0.0f);
+  for (index_t r = 0; r < weights.rows; ++r)
+    for (auto i = static_cast<std::size_t>(plan.begin[static_cast<std::size_t>(r)]);
+         i < static_cast<std::size_t>(plan.begin[static_cast<std::size_t>(r) + 1]); ++i)
+      if (plan.item[i] < experts)
+        weights(r, plan.item[i]) += (plan.w_out.empty() ? 1.0f : plan.w_out[i]) * (plan.w_in.empty() ? 1.0f : plan.w_in[i]);
+  step.visit({TapPoint::routing, step.place.entry, step.place.sublayer_index}, weights);
+}
+
 }  // namespace hw::detail

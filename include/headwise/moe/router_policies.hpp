@@ -125,4 +125,24 @@ struct SecondAbove {
   float threshold;
 };
 
+/// The fewest experts, best first, whose p = softmax(l) sum to the share; weighed by p                 dynamic top-p, arXiv:2403.07652
+struct TopPExperts {
+  struct Config {
+    float share = 0.4f;
+  };
+  TopPExperts(const Config& c, index_t, const Build& b) : share(c.share) {
+    if (!(c.share > 0 && c.share <= 1)) fail(b.path("share"), "a share above 0 and at most 1", concat(c.share));
+  }
+  index_t most(index_t experts) const noexcept { return experts; }
+  void choose(std::span<float> p, Choice& out) const noexcept {
+    softmax_row(p);
+    for (float sum = 0; sum < share && out.size() < static_cast<int>(p.size());) {
+      const index_t best = largest(p);
+      sum += p[static_cast<std::size_t>(best)];
+      out.add(best, std::exchange(p[static_cast<std::size_t>(best)], -1.0f));
+    }
+  }
+  float share;
+};
+
 }  // namespace hw

@@ -22,6 +22,7 @@ class Choice {
   }
   int size() const noexcept { return count_; }
   int item(int i) const noexcept { return item_[i]; }
+  int& item(int i) noexcept { return item_[i]; }
   std::span<float> weights() const noexcept { return {weight_, static_cast<std::size_t>(count_)}; }
 
  private:
