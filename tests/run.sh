@@ -47,7 +47,7 @@ fi
 summary="" failed=0
 for preset in release asan-ubsan tsan scalar clang fuzz; do
   start=$SECONDS
-  if (run_preset "$preset"); then result=passed; else result=FAILED failed=1; fi
+  if (run_preset "$preset" -DHEADWISE_LINT_ALL="$([ "$preset" = release ] && echo ON || echo OFF)"); then result=passed; else result=FAILED failed=1; fi
   summary+=$(printf '%-12s %-7s %4d s' "$preset" "$result" $((SECONDS - start)))$'\n'
 done
 say "all presets:"

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Every header compiles alone, in both deliveries: header-only, and against headwise::compiled.
+"""Every header compiles alone: against headwise::compiled, its body by itself, and header-only.
 
-    headers.py --compiler CXX [--mode header-only|compiled] [--part I/N] [--jobs N] [--stamps DIR] [FLAG...]
+    headers.py --compiler CXX [--mode compiled|body|header-only] [--part I/N] [--jobs N] [--stamps DIR] [FLAG...]
+
+The first two and the rule `cycles` of rules.py say together what the third says, which takes three times as long and runs with
+HEADWISE_LINT_ALL (bash tests/run.sh --full).
 
 A header that passed is not compiled again while it, what it includes from headwise, and the command are unchanged (stamps in DIR).
 """
@@ -15,7 +18,7 @@ import sys
 
 from rules import read_headers
 
-MODES = {"header-only": [], "compiled": ["-DHEADWISE_COMPILED"]}
+MODES = {"compiled": ["-DHEADWISE_COMPILED"], "body": ["-DHEADWISE_COMPILED"], "header-only": []}
 # Rooms that read files: a size that is narrowed there is checked (checked_cast).
 NARROWING = {"io", "text"}
 
@@ -39,7 +42,8 @@ def main():
     parser.add_argument("--part", metavar="I/N", default="1/1", help="every N-th unit from the I-th on")
     args, flags = parser.parse_known_args()
     headers = read_headers(args.root)
-    alone = [n for n, h in headers.items() if not h.fragment and not n.endswith(".inl.hpp")]
+    whole = [n for n, h in headers.items() if not h.fragment and not n.endswith(".inl.hpp")]
+    body = [n for n in headers if n.endswith(".inl.hpp")]
     if args.stamps:
         os.makedirs(args.stamps, exist_ok=True)
 
@@ -64,14 +68,14 @@ def main():
         return job, None
 
     part, parts = map(int, args.part.split("/"))
-    jobs = [(name, mode) for name in alone for mode in args.mode or MODES][part - 1::parts]
+    jobs = [(name, mode) for mode in args.mode or MODES for name in (body if mode == "body" else whole)][part - 1::parts]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for (name, mode), error in pool.map(check, jobs):
             if error is not None:
                 failed += 1
                 print(f"include/{name} does not compile alone ({mode}):\n" + "\n".join(error.splitlines()[:12]))
-    print(f"{len(alone)} headers, {len(jobs)} units here, {failed} failed")
+    print(f"{len(whole)} headers, {len(body)} bodies, {len(jobs)} units here, {failed} failed")
     return 1 if failed or not jobs else 0
 
 

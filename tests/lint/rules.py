@@ -171,6 +171,30 @@ def bodies(headers):
             yield headers[name], 1, f"is reached from {' and '.join(by)}; headwise::compiled would define it twice"
 
 
+def cycles(headers):
+    """Header-only, bodies are read where their header ends. Whatever header a program begins with, nothing then includes one that is
+    still being read, whose names it would not see. So what compiles header by header and body by body does so header-only, too."""
+    end = {h.name: max((i for i, line in enumerate(h.code, 1) if line.strip() and not line.lstrip().startswith("#")), default=0)
+           for h in headers.values()}  # the last line but includes
+    found = set()
+
+    def read(name, seen, unfinished):
+        seen.add(name)
+        body = name.endswith(".inl.hpp")
+        for line, _, own in headers[name].includes:
+            behind = not body and line > end[name]
+            if own in unfinished and own != name and not behind:
+                found.add((name, line, own))
+            if own in headers and own not in seen:
+                read(own, seen, unfinished if body or behind else unfinished | {name})
+
+    for h in headers.values():
+        if not h.fragment and not h.name.endswith(".inl.hpp"):
+            read(h.name, set(), frozenset())
+    for name, line, own in sorted(found):
+        yield headers[name], line, f"is read before {own} is finished, when a program includes that first"
+
+
 def forbidden(headers):
     for h in headers.values():
         for i, line in enumerate(h.code, 1):
@@ -224,7 +248,7 @@ def target_regions(headers):
             yield h, len(h.lines), "a target region is not closed"
 
 
-RULES = [include_graph, doors, shape, bodies, forbidden, family_names, target_regions]
+RULES = [include_graph, doors, shape, bodies, cycles, forbidden, family_names, target_regions]
 
 
 def findings(root):

@@ -85,6 +85,13 @@ class Rules(unittest.TestCase):
                 self.assertTrue(any(f.startswith(f"headwise/{file}:") and says in f for f in found) or
                                 any(says in f and "reached from" in f for f in found), f"{file}: {found}")
 
+    def test_a_body_that_meets_an_unfinished_header(self):
+        body = '#pragma once\n#include "headwise/core/b.hpp"\n#include "headwise/core/c.hpp"\nHEADWISE_INLINE void f() { g(); }\n'
+        for c, expected in (('#include "headwise/core/b.hpp"\nvoid g();\n', True), ('void g();\n#include "headwise/core/b.hpp"\n', False),
+                            ("void g();\n", False)):
+            found = findings({**CLEAN, "core/b.inl.hpp": body, "core/c.hpp": "#pragma once\n" + c})
+            self.assertEqual(any("b.inl.hpp:3: is read before headwise/core/c.hpp is finished" in f for f in found), expected, found)
+
     def test_a_body_in_two_units(self):
         header = '#pragma once\n#if HEADWISE_DEFINITIONS\n#include "headwise/{0}/b.inl.hpp"\n#endif\n'
         for room, expected in (("core", False), ("kernels", True)):

@@ -6,34 +6,12 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <system_error>
-#include <utility>
 
-#include "headwise/core/error.hpp"
+#include "headwise/io/file_handle.hpp"
 #include "headwise/io/mapped_file.hpp"
 
 namespace hw {
 namespace detail {
-
-// An open file descriptor.
-class FileHandle {
- public:
-  explicit FileHandle(int fd) noexcept : fd_(fd) {}
-  FileHandle(const FileHandle&) = delete;
-  FileHandle& operator=(const FileHandle&) = delete;
-  ~FileHandle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] inline void fail_errno(const std::string& path, int code) {
-  fail(hw::quoted(path, 300), std::generic_category().message(code));
-}
 
 inline void read_all(int fd, std::byte* out, std::size_t size, const std::string& path) {
   std::size_t done = 0;

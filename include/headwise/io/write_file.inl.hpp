@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "headwise/io/mapped_file.hpp"
+#include "headwise/io/file_handle.hpp"
 #include "headwise/io/write_file.hpp"
 
 namespace hw {

@@ -51,18 +51,6 @@ HEADWISE_INLINE const AddedToken* AddedTokens::find(std::string_view content) co
   return i == by_content_.end() ? nullptr : &tokens_[i->second];
 }
 
-namespace detail {
-
-// The character that ends at byte `end`, which begins there afterwards.
-inline char32_t previous_character(std::string_view s, std::size_t& end) {
-  do --end;
-  while (is_continuation(s[end]));
-  std::size_t at = end;
-  return next_character(s, at);
-}
-
-}  // namespace detail
-
 HEADWISE_INLINE void AddedTokens::divide(std::string_view text, const TokenTrie& trie, bool parse_special, std::vector<Piece>& out) const {
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size() && !trie.empty();) {
@@ -77,12 +65,12 @@ HEADWISE_INLINE void AddedTokens::divide(std::string_view text, const TokenTrie&
     if (token.special && !parse_special) continue;
     if (token.single_word) {
       std::size_t before = begin, after = end;
-      if (begin > 0 && is_word(detail::previous_character(text, before))) continue;
+      if (begin > 0 && is_word(previous_character(text, before))) continue;
       if (end < text.size() && is_word(next_character(text, after))) continue;
     }
     if (token.lstrip) {
       // What the last token took already stays with it.
-      for (std::size_t space = begin; space > done && is_space(detail::previous_character(text, space));) begin = space;
+      for (std::size_t space = begin; space > done && is_space(previous_character(text, space));) begin = space;
       if (begin < done) begin = done;
     }
     if (token.rstrip)

@@ -1,4 +1,5 @@
 #pragma once
+#include "headwise/text/grammar.hpp"
 #include "headwise/text/grammar_builder.hpp"
 #include "headwise/text/unicode.hpp"
 

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "headwise/io/json.hpp"
+#include "headwise/text/grammar.hpp"
 #include "headwise/text/grammar_builder.hpp"
+#include "headwise/text/unicode.hpp"
 
 namespace hw {
 namespace text {

@@ -5,6 +5,7 @@
 #include "headwise/text/tokenizer.hpp"
 #include "headwise/text/tokenizer_load.hpp"
 #include "headwise/text/tokenizer_parts.hpp"
+#include "headwise/text/unicode.hpp"
 
 namespace hw {
 namespace text {
@@ -102,7 +103,7 @@ class TextEncoder {
     const auto blank = [](char32_t c) { return c == 0x120 || is_space(c); };
     std::uint32_t leading = 0, trailing = 0;
     for (std::size_t at = 0; at < content.size() && blank(next_character(content, at));) ++leading;
-    for (std::size_t end = content.size(); end > 0 && blank(detail::previous_character(content, end));) ++trailing;
+    for (std::size_t end = content.size(); end > 0 && blank(previous_character(content, end));) ++trailing;
     const bool first = out_.ids.size() == first_ + 1 || offset.begin == 0;
     if (leading == 1 && first && parts_.post_processor.keep_prefix_space) leading = 0;  // two were in the text
     offset.begin = std::min(offset.begin + leading, offset.end);

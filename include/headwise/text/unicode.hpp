@@ -24,6 +24,13 @@ constexpr bool is_continuation(char byte) noexcept { return (static_cast<unsigne
 
 /// The character at `s[at]` of well-formed UTF-8; `at` moves past it.
 char32_t next_character(std::string_view s, std::size_t& at) noexcept;
+/// The character that ends at byte `end` of well-formed UTF-8, which begins there afterwards.
+inline char32_t previous_character(std::string_view s, std::size_t& end) noexcept {
+  do --end;
+  while (is_continuation(s[end]));
+  std::size_t at = end;
+  return next_character(s, at);
+}
 
 void append_character(std::string& out, char32_t c);
 
