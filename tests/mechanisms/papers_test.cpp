@@ -5,6 +5,7 @@
 #include "headwise/core/rng.hpp"
 #include "headwise/mixers/linear_attention/state_space_cells.hpp"
 #include "headwise/mixers/rwkv/rwkv6.hpp"
+#include "headwise/mixers/ssm/ssru.hpp"
 #include "headwise/moe/depth_router.hpp"
 #include "headwise/moe/key_routers.hpp"
 #include "headwise/moe/moe.hpp"
@@ -342,6 +343,29 @@ void expect_rwkv(index_t rank) {
 }
 TEST(Papers, Rwkv5) { expect_rwkv(0); }
 TEST(Papers, Rwkv6) { expect_rwkv(3); }
+
+TEST(Papers, Ssru) {
+  Drawn draw;
+  const Array value = draw("value.weight", {kWidth, kWidth}), forget = draw("forget.weight", {kWidth, kWidth}),
+              bias = draw("forget.bias", {kWidth}), x = draw("", {kSequences, kTokens, kWidth});
+  const hw::Build b = draw.build();
+  const hw::Ssru part({kWidth}, b);
+  std::vector<Doubles> expected;
+  for (index_t s = 0; s < kSequences; ++s) {
+    Doubles c(kWidth);
+    for (index_t t = 0; t < kTokens; ++t) {
+      const Doubles v = times(value, row(x, s * kTokens + t)), f = times(forget, row(x, s * kTokens + t));
+      Doubles y;
+      for (std::size_t i = 0; i < c.size(); ++i) {
+        const double keep = sigmoid(f[i] + bias.values[i]);
+        c[i] = keep * c[i] + (1 - keep) * v[i];
+        y.push_back(std::max(c[i], 0.0));
+      }
+      expected.push_back(y);
+    }
+  }
+  expect_near(run(part, b, x), expected);
+}
 
 using Complex = std::complex<double>;
 

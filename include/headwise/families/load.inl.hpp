@@ -5,6 +5,7 @@
 
 #include "headwise/families/load.hpp"
 #include "headwise/io/gguf.hpp"
+#include "headwise/text/tokenizer_load.hpp"
 
 namespace hw {
 namespace detail {
@@ -52,7 +53,8 @@ HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const
   const auto there = [&](const char* name) { return folder && fs::exists(fs::path(path) / name, none); };
   const std::optional<Gguf> gguf = folder ? std::nullopt : std::optional(Gguf::open(path));  // its values are views: it stays open
   const bool has_tokenizer =
-      folder ? there("tokenizer.json") || there("tokenizer.model") || there("spiece.model") || there("vocab.json") || there("vocab.txt")
+      folder ? there("tokenizer.json") || there("tokenizer.model") || there("spiece.model") || there("vocab.json") || there("vocab.txt") ||
+                   !text::vocabulary_beside(path).empty()
              : detail::has_vocabulary(*gguf);
   if (has_tokenizer) {
     parts.tokenizer = Tokenizer::load(path);
@@ -76,6 +78,8 @@ HEADWISE_LOAD_TIME TextModel load(const std::string& path, const Zoo& zoo, const
       newer(first, "forced_bos_token_id");
       if (start.empty()) start = begin;
     }
+    if (start.empty() && !there("config.json") && parts.tokenizer && parts.tokenizer->eos_id() >= 0)
+      start = {parts.tokenizer->eos_id()};  // Marian's files do not say it: the end of the sentence before
     if (parts.model->encoder() != nullptr) {
       parts.start_ids = std::move(start);
       parts.start_ids.insert(parts.start_ids.end(), first.begin(), first.end());

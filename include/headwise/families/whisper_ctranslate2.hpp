@@ -1,13 +1,25 @@
 #pragma once
 // Whisper as CTranslate2 keeps it: the sizes are those of its tensors.
 
+#include <filesystem>
+
 #include "headwise/families/whisper.hpp"
+#include "headwise/families/zoo.hpp"
+#include "headwise/io/ctranslate2.hpp"
 
 namespace hw::families {
 
 struct WhisperCTranslate2 {
   static constexpr std::string_view kModelTypes[] = {"WhisperSpec"};
   using Model = Whisper::Model;
+
+  static std::optional<Checkpoint> open(const std::string& folder, MappedFile::Access access) {
+    std::error_code ignored;
+    const std::string path = folder + "/model.bin";
+    if (!std::filesystem::exists(path, ignored) || std::filesystem::exists(folder + "/model.safetensors", ignored)) return std::nullopt;
+    const CTranslate2 file = CTranslate2::open(path, access);
+    return Checkpoint{HfConfig(file.config()), std::make_shared<const WeightSource>(file.weights())};
+  }
 
   static Model::Config config(const HfConfig& c, const WeightSource& source) {
     c.only("decoder/pre_norm", 1);

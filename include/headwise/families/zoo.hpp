@@ -27,6 +27,12 @@ struct LoadOptions {
   MappedFile::Access access = MappedFile::Access::map;  // or read: a copy, for files that may change under the program
 };
 
+/// A checkpoint that was opened.
+struct Checkpoint {
+  HfConfig config;
+  std::shared_ptr<const WeightSource> source;
+};
+
 /// A family's model from a checkpoint: its config, its weight map, its stack; all tensors and config fields accounted for.
 /// headwise::compiled holds the stock families' instances.
 template <class Family>
@@ -47,15 +53,18 @@ std::unique_ptr<Model> build_model(const HfConfig& config, std::shared_ptr<const
 class Zoo {
  public:
   using Chooser = bool (*)(const HfConfig&);
+  using Opener = std::optional<Checkpoint> (*)(const std::string& folder, MappedFile::Access access);
   using Builder = std::unique_ptr<Model> (*)(const HfConfig&, std::shared_ptr<const WeightSource>, const LoadOptions&);
 
   /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`; and
   /// `kArchitectures` where GGUF files call it otherwise (general.architecture).
-  /// A family added later wins over an earlier one of the same model_type; one with `takes(const HfConfig&)` where that says so.
+  /// One whose checkpoints are neither Hugging Face folders nor GGUF has `open(folder, access)`: the checkpoint, or nothing where the folder
+  /// has none of its kind. A family added later wins over an earlier one of the same model_type; one with `takes(const HfConfig&)` where that says so.
   template <class Family>
   Zoo& add() & {
     Chooser takes = nullptr;
     if constexpr (requires { &Family::takes; }) takes = &Family::takes;
+    if constexpr (requires { &Family::open; }) openers_.push_back(&Family::open);
     for (const std::string_view type : Family::kModelTypes) entries_.push_back({std::string(type), false, &build_model<Family>, takes});
     if constexpr (requires { Family::kArchitectures; })
       for (const std::string_view name : Family::kArchitectures) entries_.push_back({std::string(name), true, &build_model<Family>, takes});
@@ -75,7 +84,7 @@ class Zoo {
   /// Builds a checkpoint's model. Errors: an unknown model_type (the message lists the known), and whatever is wrong in the files.
   std::unique_ptr<Model> build(const HfConfig& config, std::shared_ptr<const WeightSource> source, const LoadOptions& options = {}) const;
 
-  /// From a Hugging Face folder, a .gguf file, or a folder with CTranslate2's `model.bin` (and no model.safetensors beside it).
+  /// From a Hugging Face folder, a .gguf file, or a folder that one of the families opens (CTranslate2's, Marian's).
   std::unique_ptr<Model> load(const std::string& path, const LoadOptions& options = {}) const;
 
  private:
@@ -88,6 +97,7 @@ class Zoo {
   std::vector<std::string> names(bool gguf) const;
 
   std::vector<Entry> entries_;
+  std::vector<Opener> openers_;
 };
 
 }  // namespace hw

@@ -4,7 +4,6 @@
 
 #include "headwise/families/gguf_names.hpp"
 #include "headwise/families/zoo.hpp"
-#include "headwise/io/ctranslate2.hpp"
 #include "headwise/io/gguf.hpp"
 #include "headwise/io/gguf_config.hpp"
 #include "headwise/io/open_weights.hpp"
@@ -44,10 +43,8 @@ HEADWISE_LOAD_TIME std::unique_ptr<Model> Zoo::load(const std::string& path, con
     const Gguf file = Gguf::open(path, options.access);
     return build(HfConfig(gguf_config(file)), std::make_shared<const WeightSource>(file.weights()), options);
   }
-  if (std::filesystem::exists(path + "/model.bin", ignored) && !std::filesystem::exists(path + "/model.safetensors", ignored)) {
-    const CTranslate2 file = CTranslate2::open(path + "/model.bin", options.access);
-    return build(HfConfig(file.config()), std::make_shared<const WeightSource>(file.weights()), options);
-  }
+  for (auto open = openers_.rbegin(); open != openers_.rend(); ++open)
+    if (auto found = (*open)(path, options.access)) return build(found->config, std::move(found->source), options);
   const HfConfig config = read_hf_config(path);
   if (const auto type = config.get<std::string>("model_type"); !knows(type))
     return build(config, nullptr, options);  // says so before any weight is opened

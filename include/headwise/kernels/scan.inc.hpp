@@ -58,40 +58,74 @@ struct ScanChunk {
   index_t first, tokens, key, keys;  // of the call
 };
 
-// Each row is in a page of its own, where no hardware looks ahead.
-HEADWISE_HOT void prefetch_row(const float* row, index_t n) {
-  for (index_t i = 0; i < n; i += 16) prefetch_l2(row + i);
+// A row for each token of a chunk.
+struct ScanPart {
+  const float* at;
+  index_t stride;
+};
+struct ScanKeys {
+  ScanPart q, k, decay;
+};
+
+// Rows that are near to one another stay where they are.
+HEADWISE_HOT ScanPart gather_rows(const float* from, index_t stride, ScanChunk c, float* to) {
+  from += c.first * stride + c.key;
+  if (stride <= 2 * kScanKeys) return {from, stride};
+  for (index_t t = 0; t < c.tokens; ++t, from += stride) {
+    float* const row = to + t * kScanKeys;
+    index_t i = 0;
+    for (; i + 4 * kLanes <= c.keys; i += 4 * kLanes) HEADWISE_UNROLL
+    for (int j = 0; j < 4; ++j) store(row + i + j * kLanes, load(from + i + j * kLanes));
+    for (; i < c.keys; ++i) row[i] = from[i];
+  }
+  return {to, kScanKeys};
 }
 
 template <Decay D>
-HEADWISE_KERNEL void gather_keys(Scan s, ScanChunk c, ScanRows& rows) {
-  const auto bytes = static_cast<std::size_t>(c.keys) * sizeof(float);
-  for (index_t t = c.first + c.tokens; t < std::min(c.first + 2 * c.tokens, s.tokens); ++t) {  // the next chunk's
-    prefetch_row(s.q + t * s.q_stride + c.key, c.keys);
-    prefetch_row(s.k + t * s.k_stride + c.key, c.keys);
-    if constexpr (D == Decay::key) prefetch_row(s.decay + t * s.decay_stride + c.key, c.keys);
-    if (c.key == 0) prefetch_row(s.v + t * s.v_stride, s.values);
-    if (c.key == 0) prefetch_row(s.out + t * s.out_stride, s.values);
+HEADWISE_KERNEL ScanKeys gather_keys(Scan s, ScanChunk c, ScanRows& rows) {
+  ScanKeys out{gather_rows(s.q, s.q_stride, c, rows.q),
+               gather_rows(s.k, s.k_stride, c, rows.k),
+               {s.decay + c.first * s.decay_stride, s.decay_stride}};
+  if constexpr (D == Decay::key) {
+    out.decay = gather_rows(s.decay, s.decay_stride, c, rows.decay);
+    out.decay.at -= c.key;
   }
-  for (index_t t = 0; t < c.tokens; ++t) {
-    std::memcpy(rows.q + t * kScanKeys, s.q + (c.first + t) * s.q_stride + c.key, bytes);
-    std::memcpy(rows.k + t * kScanKeys, s.k + (c.first + t) * s.k_stride + c.key, bytes);
-    if constexpr (D == Decay::key) std::memcpy(rows.decay + t * kScanKeys, s.decay + (c.first + t) * s.decay_stride + c.key, bytes);
+  return out;
+}
+
+// The n-th line of what the next chunk reads and writes for a token. Each row is in a page of its own, where no hardware looks ahead; the
+// lines are asked for one by one while this chunk computes, as more at once would stop it.
+template <Decay D>
+HEADWISE_HOT ScanPart line_ahead(const Scan& s, ScanChunk c, index_t n, const float* none) {
+  const index_t keys = (c.keys + 15) / 16, values = (s.values + 15) / 16, next = c.first + c.tokens;
+  if (c.key > 0 || next + c.tokens > s.tokens) return {none, 0};
+  if (n < keys) return {s.q + next * s.q_stride + n * 16, s.q_stride};
+  n -= keys;
+  if (n < keys) return {s.k + next * s.k_stride + n * 16, s.k_stride};
+  n -= keys;
+  if constexpr (D == Decay::key) {
+    if (n < keys) return {s.decay + next * s.decay_stride + n * 16, s.decay_stride};
+    n -= keys;
   }
+  if (n < values) return {s.v + next * s.v_stride + n * 16, s.v_stride};
+  n -= values;
+  if (n < values) return {s.out + next * s.out_stride + n * 16, s.out_stride};
+  return {none, 0};
 }
 
 // Keys keys of V vectors of columns over the chunk's tokens, in registers. What earlier keys added to the outputs is there already.
 template <Decay D, int Keys, int V, bool Whole>
-HEADWISE_HOT void scan_tile(const Scan& s, ScanChunk c, ScanRows& rows, index_t key, index_t column, int n) {
+HEADWISE_HOT void scan_tile(const Scan& s, ScanChunk c, const ScanKeys& in, ScanRows& rows, index_t key, index_t column, int n,
+                            ScanPart ahead) {
   const float* const from = c.first == 0 ? s.from : s.to;
   Vf state[Keys][V];
   HEADWISE_UNROLL
   for (int i = 0; i < Keys; ++i) HEADWISE_UNROLL
   for (int j = 0; j < V; ++j) state[i][j] = load_lanes<Whole>(from + (c.key + key + i) * s.state_stride + column + j * kLanes, n);
+  const float *k = in.k.at + key, *q = in.q.at + key, *d = in.decay.at;
+  float *v = rows.v, *out = rows.out;
   for (index_t t = 0; t < c.tokens; ++t) {
-    const float *const k = rows.k + t * kScanKeys + key, *const q = rows.q + t * kScanKeys + key;
-    const float* const d = D == Decay::key ? rows.decay + t * kScanKeys - c.key : s.decay + (c.first + t) * s.decay_stride;
-    float *const v = rows.v + t * kScanVectors * kLanes, *const out = rows.out + t * kScanVectors * kLanes;
+    prefetch_l2(ahead.at);
     Vf sum[V];
     HEADWISE_UNROLL
     for (int j = 0; j < V; ++j) sum[j] = load(out + j * kLanes);
@@ -103,6 +137,8 @@ HEADWISE_HOT void scan_tile(const Scan& s, ScanChunk c, ScanRows& rows, index_t 
     }
     HEADWISE_UNROLL
     for (int j = 0; j < V; ++j) store(out + j * kLanes, sum[j]);
+    k += in.k.stride, q += in.q.stride, d += in.decay.stride, ahead.at += ahead.stride;
+    v += kScanVectors * kLanes, out += kScanVectors * kLanes;
   }
   HEADWISE_UNROLL
   for (int i = 0; i < Keys; ++i) HEADWISE_UNROLL
@@ -111,16 +147,17 @@ HEADWISE_HOT void scan_tile(const Scan& s, ScanChunk c, ScanRows& rows, index_t 
 
 // The chunk's keys for V vectors of columns.
 template <Decay D, int V, bool Whole>
-HEADWISE_HOT void scan_chunk(const Scan& s, ScanChunk c, ScanRows& rows, index_t column, int n) {
+HEADWISE_HOT void scan_chunk(const Scan& s, ScanChunk c, const ScanKeys& in, ScanRows& rows, index_t column, int n) {
   for (index_t t = 0; t < c.tokens; ++t) HEADWISE_UNROLL
   for (int j = 0; j < V; ++j) {
     const index_t at = column + j * kLanes, to = (t * kScanVectors + j) * kLanes;
     store(rows.v + to, load_lanes<Whole>(s.v + (c.first + t) * s.v_stride + at, n));
     store(rows.out + to, c.key > 0 ? load_lanes<Whole>(s.out + (c.first + t) * s.out_stride + at, n) : zero());
   }
-  index_t key = 0;
-  for (; key + kScanTile <= c.keys; key += kScanTile) scan_tile<D, kScanTile, V, Whole>(s, c, rows, key, column, n);
-  for (; key < c.keys; ++key) scan_tile<D, 1, V, Whole>(s, c, rows, key, column, n);
+  index_t key = 0, line = column / (V * kLanes) * (c.keys / kScanTile);
+  for (; key + kScanTile <= c.keys; key += kScanTile)
+    scan_tile<D, kScanTile, V, Whole>(s, c, in, rows, key, column, n, line_ahead<D>(s, c, line++, rows.q));
+  for (; key < c.keys; ++key) scan_tile<D, 1, V, Whole>(s, c, in, rows, key, column, n, {rows.q, 0});
   for (index_t t = 0; t < c.tokens; ++t) HEADWISE_UNROLL
   for (int j = 0; j < V; ++j)
     store_lanes<Whole>(s.out + (c.first + t) * s.out_stride + column + j * kLanes, load(rows.out + (t * kScanVectors + j) * kLanes), n);
@@ -189,8 +226,8 @@ struct ScanParts {
   };
   template <int V, bool Whole>
   struct Chunk {
-    HEADWISE_HOT static void run(const Scan& s, index_t column, int n, ScanChunk c, ScanRows& rows) {
-      scan_chunk<D, V, Whole>(s, c, rows, column, n);
+    HEADWISE_HOT static void run(const Scan& s, index_t column, int n, ScanChunk c, const ScanKeys& in, ScanRows& rows) {
+      scan_chunk<D, V, Whole>(s, c, in, rows, column, n);
     }
   };
 };
@@ -209,8 +246,8 @@ HEADWISE_HOT void scan_with(const Scan& s) {
   for (index_t first = 0; first < s.tokens; first += kScanTokens)
     for (index_t key = 0; key < s.keys; key += kScanKeys) {
       const ScanChunk c{first, std::min(kScanTokens, s.tokens - first), key, std::min(kScanKeys, s.keys - key)};
-      gather_keys<D>(s, c, rows);
-      over_columns<Parts::template Chunk, kScanVectors>(s, c, rows);
+      const ScanKeys in = gather_keys<D>(s, c, rows);
+      over_columns<Parts::template Chunk, kScanVectors>(s, c, in, rows);
     }
 }
 

@@ -65,6 +65,7 @@ class Embedding {
     // Token dropout, as protein models were trained with: E's row of this id is 0, and all others are multiplied by
     // (1 - 0.15 * 0.8) / (1 - this id's share of the sequence). Below 0: off.                           doi:10.1126/science.ade2574
     std::int32_t mask_id = -1;
+    std::int32_t zero_id = -1;  // E's row of this id is 0: a decoder that begins with no word
     bool affine = false;  // at the end x = (x + shift) gain, channel by channel: weights `shift`, `gain` (hidden_size)
 
     index_t width() const noexcept { return embedding_size > 0 ? embedding_size : hidden_size; }

@@ -56,7 +56,7 @@ HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const
     const std::int32_t id = tokens.id[static_cast<std::size_t>(t)];
     if (id >= 0) {
       std::fill_n(x.row(t), x.cols, 0.0f);  // 0 * (what lay there) could be NaN
-      tokens_.row(id, config_.scale, false, x[t], f.step);
+      if (id != config_.zero_id) tokens_.row(id, config_.scale, false, x[t], f.step);
     } else {
       std::copy_n(vectors.row(next_vector++), x.cols, x.row(t));
     }

@@ -26,6 +26,18 @@ inline std::shared_ptr<TokenizerParts> load_gguf_tokenizer(const std::string& pa
 
 }  // namespace detail
 
+HEADWISE_INLINE std::string vocabulary_beside(const std::string& folder) {
+  std::error_code ignored;
+  std::string found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("vocab") || !name.ends_with(".spm")) continue;
+    if (!found.empty()) fail(hw::quoted(folder, 300), "one file vocab*.spm", "several");
+    found = entry.path().string();
+  }
+  return found;
+}
+
 HEADWISE_INLINE std::shared_ptr<const TokenizerParts> load_tokenizer(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -45,6 +57,9 @@ HEADWISE_INLINE std::shared_ptr<const TokenizerParts> load_tokenizer(const std::
   std::shared_ptr<TokenizerParts> parts;
   if (!folder) {
     parts = read_tokenizer_json(Json::read(path));
+  } else if (const std::string vocabulary = exists("tokenizer_config.json") ? "" : vocabulary_beside(path); !vocabulary.empty()) {
+    parts = detail::load_sentencepiece(vocabulary);
+    dress_sentencepiece(*parts, Json::object({{"add_eos_token", true}}));
   } else if (exists("tokenizer.json")) {
     parts = read_tokenizer_json(Json::read(file("tokenizer.json")));
   } else if (exists("tokenizer.model") || exists("spiece.model")) {
