@@ -58,8 +58,9 @@ class Zoo {
 
   /// Family: `kModelTypes`, `Model`, `config(const HfConfig&, const WeightSource&)`, `weights(const HfConfig&, const WeightSource&)`; and
   /// `kArchitectures` where GGUF files call it otherwise (general.architecture).
-  /// One whose checkpoints are neither Hugging Face folders nor GGUF has `open(folder, access)`: the checkpoint, or nothing where the folder
-  /// has none of its kind. A family added later wins over an earlier one of the same model_type; one with `takes(const HfConfig&)` where that says so.
+  /// One whose checkpoints are neither Hugging Face folders nor GGUF has `open(folder, access)`: the checkpoint, or nothing where the
+  /// folder has none of its kind.
+  /// A family added later wins over an earlier one of the same model_type; one with `takes(const HfConfig&)` where that says so.
   template <class Family>
   Zoo& add() & {
     Chooser takes = nullptr;
