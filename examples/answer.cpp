@@ -29,14 +29,6 @@ Answer best_span(const std::vector<float>& begins, const std::vector<float>& end
   return best;
 }
 
-// Where character `count` of UTF-8 begins.
-std::size_t byte_of(std::string_view text, std::size_t count) {
-  std::size_t at = 0;
-  while (at < text.size() && count > 0)
-    for (++at, --count; at < text.size() && (text[at] & 0xC0) == 0x80;) ++at;
-  return at;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,10 +55,6 @@ int main(int argc, char** argv) {
     const hw::TextModel model = hw::load(path, load);
     const hw::Tokenizer& tokenizer = model.tokenizer();
     const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-    const auto part = [&](std::size_t begin, std::size_t end) {  // in characters
-      const std::size_t at = byte_of(text, begin);
-      return text.substr(at, byte_of(text, end) - at);
-    };
 
     const auto places = tokenizer.encode(text, {.add_special_tokens = false}).offsets;
     if (places.empty()) throw hw::Error("the text is empty: there is no answer in it");
@@ -81,7 +69,7 @@ int main(int argc, char** argv) {
     Answer best;
     for (std::size_t begin = 0;; begin += (window + 1) / 2) {
       const std::size_t end = std::min(places.size(), begin + window);
-      const hw::Encoding tokens = tokenizer.encode_pair(question, part(places[begin].begin, places[end - 1].end));
+      const hw::Encoding tokens = tokenizer.encode_pair(question, program::characters(text, places[begin].begin, places[end - 1].end));
       program::read_tokens(model.model(), tokens, out);
       // The text's tokens end before what the template puts behind them, which comes from no character.
       std::size_t last = tokens.ids.size();
@@ -97,9 +85,12 @@ int main(int argc, char** argv) {
     }
     const std::uint32_t begin = places[best.begin].begin, end = places[best.end - 1].end;
     if (json)
-      std::cout << hw::Json::object({{"answer", part(begin, end)}, {"begin", begin}, {"end", end}, {"score", best.score}}).dump() << '\n';
+      std::cout << hw::Json::object(
+                       {{"answer", program::characters(text, begin, end)}, {"begin", begin}, {"end", end}, {"score", best.score}})
+                       .dump()
+                << '\n';
     else
-      std::cout << part(begin, end) << '\n';
+      std::cout << program::characters(text, begin, end) << '\n';
     return 0;
   });
 }

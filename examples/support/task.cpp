@@ -37,4 +37,14 @@ void read_tokens(const hw::Model& model, const hw::Encoding& tokens, hw::Output&
   model.forward({.ids = tokens.ids, .wanted = hw::Wanted::all, .marks = tokens.type_ids}, out);
 }
 
+std::string characters(std::string_view text, std::size_t begin, std::size_t end) {
+  std::size_t from = 0, to = 0;
+  for (std::size_t at = 0, count = 0; at <= text.size(); ++at) {
+    if (at < text.size() && (text[at] & 0xC0) == 0x80) continue;  // inside of a character
+    if (count == begin) from = at;
+    if (count++ == end) to = at;
+  }
+  return std::string(text.substr(from, to - from));
+}
+
 }  // namespace program

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headwise/generate/text_model.hpp"
@@ -22,5 +23,8 @@ std::vector<std::size_t> largest(std::span<const float> values, std::size_t coun
 
 /// One forward of an encoder over a text, or two. Errors: more tokens than the model has positions.
 void read_tokens(const hw::Model& model, const hw::Encoding& tokens, hw::Output& out);
+
+/// The characters [begin, end) of UTF-8, as offsets of tokens count them.
+std::string characters(std::string_view text, std::size_t begin, std::size_t end);
 
 }  // namespace program

@@ -34,7 +34,7 @@ def make(golden, folder, mask=None, **fields):
     config = json.load(open(os.path.join(golden, "config.json")))
     config.update(fields)
     json.dump(config, open(os.path.join(folder, "config.json"), "w"))
-    special = [{"id": mask, "content": "w%d" % mask, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+    special = [{"id": mask, "content": "w%d" % mask, "single_word": True, "lstrip": False, "rstrip": False, "normalized": False,
                 "special": True}] if mask is not None else []
     tokenizer = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": special, "normalizer": None,
