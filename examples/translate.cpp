@@ -6,30 +6,11 @@
 // OPUS-MT models. PATH may be a folder of one of Bergamot's models (model*.bin, vocab*.spm). Settings of the search come from the checkpoint's generation_config.json (config.json in older ones).
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <iostream>
 
 #include "headwise/auto.hpp"
 #include "support/beam_settings.hpp"
 #include "support/program.hpp"
-
-namespace {
-
-hw::BeamOptions read_settings(const std::string& path) {
-  hw::BeamOptions options;
-  for (const char* file : {"/generation_config.json", "/config.json"}) {
-    std::error_code none;
-    if (!std::filesystem::exists(path + file, none)) continue;
-    const hw::Json settings = hw::Json::read(path + file);  // other fields are the model's, or about drawing
-    for (const auto& [key, value] : settings.members()) program::apply_beam_setting(options, key, value);
-    break;
-  }
-  options.num_return_sequences = 1;
-  options.forced_bos_id.reset();  // is among the start ids already
-  return options;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   std::string path, weights;
@@ -54,7 +35,7 @@ int main(int argc, char** argv) {
     const hw::TextModel model = hw::load(path, load);
     if (model.model().encoder() == nullptr)
       throw hw::Error(path + ": expected an encoder-decoder, found " + model.model().info().model_type);
-    hw::BeamOptions options = read_settings(path);
+    hw::BeamOptions options = program::read_beam_settings(path);
     options.eos_ids = model.stop_ids();
     if (beams > 0) options.num_beams = beams;
     if (max_new_tokens > 0) options.max_new_tokens = max_new_tokens;

@@ -1,6 +1,7 @@
 #include "beam_settings.hpp"
 
 #include <cmath>
+#include <filesystem>
 
 namespace program {
 namespace {
@@ -41,6 +42,20 @@ bool apply_beam_setting(hw::BeamOptions& o, std::string_view key, const hw::Json
   else
     return false;
   return true;
+}
+
+hw::BeamOptions read_beam_settings(const std::string& folder) {
+  hw::BeamOptions options;
+  for (const char* file : {"/generation_config.json", "/config.json"}) {
+    std::error_code none;
+    if (!std::filesystem::exists(folder + file, none)) continue;
+    const hw::Json settings = hw::Json::read(folder + file);  // other fields are the model's, or about drawing
+    for (const auto& [key, value] : settings.members()) apply_beam_setting(options, key, value);
+    break;
+  }
+  options.num_return_sequences = 1;
+  options.forced_bos_id.reset();  // is among the start ids already
+  return options;
 }
 
 }  // namespace program

@@ -7,8 +7,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
 
 #include "headwise/auto.hpp"
+#include "headwise/families/whisper.hpp"
+#include "headwise/io/open_weights.hpp"
 
 namespace {
 
@@ -65,6 +70,90 @@ TEST(Renormalise, GivesLogProbabilities) {
   EXPECT_NEAR(std::exp(logits[0]) + std::exp(logits[2]), 1, 1e-6);
   EXPECT_NEAR(logits[2] - logits[0], 1, 1e-6);
   EXPECT_EQ(logits[1], hw::Candidates::kOut);
+}
+
+// How often each run of four ids comes, on average.
+double repetition(const std::vector<std::int32_t>& ids) {
+  std::set<std::vector<std::int32_t>> runs;
+  for (auto i = ids.begin(); ids.end() - i >= 4; ++i) runs.emplace(i, i + 4);
+  return static_cast<double>(ids.size() - 3) / static_cast<double>(runs.size());
+}
+
+// A tiny Whisper with random weights: it hears nothing, but says something, which thresholds then accept or not. Words are ids 0 to 39.
+class Babble : public testing::Test {
+ protected:
+  static constexpr std::int32_t kEnd = 40;
+
+  static void SetUpTestSuite() {
+    const std::string golden = std::string(HEADWISE_TEST_DATA) + "/models/whisper";
+    std::ifstream file(golden + "/config.json");
+    std::string config{std::istreambuf_iterator<char>(file), {}};
+    for (const auto& [field, value] : {std::pair("\"max_source_positions\": 20", "\"max_source_positions\": 1500"),
+                                       std::pair("\"max_target_positions\": 24", "\"max_target_positions\": 80")}) {
+      const std::size_t at = config.find(field);
+      ASSERT_NE(at, std::string::npos) << field;
+      config.replace(at, std::string(field).size(), value);
+    }
+    using Family = hw::families::Whisper;
+    const auto made = Family::config(hw::HfConfig(hw::Json::parse(config, "config.json")), *hw::open_weights(golden));
+    model = new Family::Model(made, hw::RandomWeights{.seed = 3}, std::make_shared<hw::ThreadPool>(1));
+
+    hw::JsonBuilder vocab;
+    vocab.begin_object();
+    for (int i = 0; i < 97; ++i) {
+      constexpr const char* kSpecial[] = {"<|endoftext|>", "<|startoftranscript|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"};
+      vocab.member(i < kEnd ? hw::concat("w", i) : i < 45 ? std::string(kSpecial[i - kEnd]) : hw::concat("<|", i, "|>"), i);
+    }
+    const std::string path = testing::TempDir() + "headwise_babble_tokenizer.json";
+    std::ofstream(path) << R"({"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"}, "model": )"
+                        << R"({"type": "WordLevel", "unk_token": "w0", "vocab": )" << vocab.end_object().finish().dump() << "}}";
+    tokenizer = new hw::Tokenizer(hw::Tokenizer::load(path));
+    std::filesystem::remove(path);
+  }
+  static void TearDownTestSuite() {
+    delete model;
+    delete tokenizer;
+  }
+
+  // Words 0 to 7 alone, and no end: as many as there may be.
+  static std::vector<std::int32_t> said(std::vector<float> temperatures, double min_log_prob, double max_repetition, double no_speech = 2) {
+    hw::TranscribeOptions options;
+    options.temperatures = std::move(temperatures);
+    options.min_log_prob = min_log_prob;
+    options.max_repetition = max_repetition;
+    options.no_speech = no_speech;
+    options.timestamps = false;
+    options.num_beams = 1;
+    options.seed = 11;
+    for (std::int32_t id = 8; id < 97; ++id) options.suppress_ids.push_back(id);
+    const hw::Transcript heard = hw::transcribe(*model, *tokenizer, {std::vector<float>(16000, 0.1f), 16000}, options);
+    EXPECT_LE(heard.segments.size(), 1u);
+    return heard.segments.empty() ? std::vector<std::int32_t>() : heard.segments[0].ids;
+  }
+
+  static constexpr double kNever = 1e9;  // a threshold that nothing passes, or that everything does
+  inline static hw::Model* model = nullptr;
+  inline static hw::Tokenizer* tokenizer = nullptr;
+};
+
+TEST_F(Babble, FallsBackToHigherTemperatures) {
+  const auto greedy = said({0}, -kNever, kNever), drawn = said({1}, -kNever, kNever);
+  ASSERT_EQ(greedy.size(), 40u);
+  ASSERT_GT(repetition(greedy), 2.4) << "these weights repeat themselves";
+  ASSERT_LT(repetition(drawn), 2.4) << "unless it is sampled";
+  EXPECT_EQ(said({0, 1}, -kNever, kNever), greedy);    // nothing is wrong with it
+  EXPECT_EQ(said({0, 1}, -kNever, 2.4), drawn);        // repeats itself
+  EXPECT_EQ(said({0, 1}, kNever, kNever), drawn);      // improbable
+  EXPECT_EQ(said({0, 1, 0.5f}, -kNever, 2.4), drawn);  // the first that will do
+  EXPECT_EQ(said({0, 1, 0}, kNever, kNever), greedy);  // none will do: the last
+  EXPECT_EQ(said({1, 0}, -kNever, 2.4), drawn);
+}
+
+TEST_F(Babble, NothingWasSaidWhereSilenceIsProbableAndTheTextIsNot) {
+  EXPECT_TRUE(said({0, 1}, kNever, kNever, -1).empty());
+  EXPECT_FALSE(said({0, 1}, -kNever, kNever, -1).empty());  // probable text is kept
+  EXPECT_FALSE(said({0, 1}, kNever, kNever, 2).empty());    // silence is less probable than that
+  EXPECT_FALSE(said({0, 1}, -kNever, 1, -1).empty());       // repetition alone is no silence
 }
 
 class Whisper : public testing::Test {
