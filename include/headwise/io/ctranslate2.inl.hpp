@@ -6,47 +6,30 @@
 #include <map>
 #include <set>
 
+#include "headwise/io/byte_reader.hpp"
 #include "headwise/io/ctranslate2.hpp"
 
 namespace hw {
 namespace detail {
 
-// Takes numbers and strings from the front of what is left of the file, never more than there is.
-class CTranslate2Reader {
+class CTranslate2Reader : public ByteReader {
  public:
-  CTranslate2Reader(std::span<const std::byte> bytes, std::string where) : left_(bytes), where_(std::move(where)) {}
+  using ByteReader::ByteReader;
 
-  std::span<const std::byte> take(std::uint64_t n, std::string_view what) {
-    if (n > left_.size()) fail(where_, concat(n, " bytes of ", what), concat(left_.size(), " until the end of the file"));
-    const auto out = left_.first(static_cast<std::size_t>(n));
-    left_ = left_.subspan(out.size());
-    return out;
-  }
-  std::uint32_t number(std::size_t size, std::string_view what) {
-    std::uint32_t value = 0;
-    const auto bytes = take(size, what);
-    for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint32_t>(bytes[i]) << 8 * i;
-    return value;
-  }
+  std::uint32_t number(std::size_t size, std::string_view what) { return static_cast<std::uint32_t>(ByteReader::number(size, what)); }
   /// A count of things that take at least `least` bytes each.
   std::uint32_t count(std::size_t least, std::string_view what) {
     const std::uint32_t n = number(4, what);
-    if (n > left_.size() / least) fail(where_, concat("at most ", left_.size() / least, " ", what), concat(n));
+    if (n > left() / least) fail(where(), concat("at most ", left() / least, " ", what), concat(n));
     return n;
   }
   std::string string(std::string_view what) {
     const auto bytes = take(number(2, what), what);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.size() < 2 || text.find('\0') != text.size() - 1)
-      fail(where_, concat("a string with one NUL, at its end, for ", what), "another");
+      fail(where(), concat("a string with one NUL, at its end, for ", what), "another");
     return std::string(text.substr(0, text.size() - 1));
   }
-  std::size_t left() const noexcept { return left_.size(); }
-  const std::string& where() const noexcept { return where_; }
-
- private:
-  std::span<const std::byte> left_;
-  std::string where_;
 };
 
 inline RawTensor read_ctranslate2_tensor(CTranslate2Reader& in, std::string_view file) {

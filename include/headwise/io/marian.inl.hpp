@@ -5,35 +5,11 @@
 #include <optional>
 #include <set>
 
+#include "headwise/io/byte_reader.hpp"
 #include "headwise/io/marian.hpp"
 
 namespace hw {
 namespace detail {
-
-// Takes numbers and bytes from the front of what is left of the file, never more than there is.
-class MarianReader {
- public:
-  MarianReader(std::span<const std::byte> bytes, std::string where) : left_(bytes), where_(std::move(where)) {}
-
-  std::span<const std::byte> take(std::uint64_t n, std::string_view what) {
-    if (n > left_.size()) fail(where_, concat(n, " bytes of ", what), concat(left_.size(), " until the end of the file"));
-    const auto out = left_.first(static_cast<std::size_t>(n));
-    left_ = left_.subspan(out.size());
-    return out;
-  }
-  std::uint64_t number(std::size_t size, std::string_view what) {
-    std::uint64_t value = 0;
-    const auto bytes = take(size, what);
-    for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint64_t>(bytes[i]) << 8 * i;
-    return value;
-  }
-  std::size_t left() const noexcept { return left_.size(); }
-  const std::string& where() const noexcept { return where_; }
-
- private:
-  std::span<const std::byte> left_;
-  std::string where_;
-};
 
 struct MarianItem {
   std::uint64_t name_bytes, type, rank, bytes;
@@ -103,7 +79,7 @@ HEADWISE_LOAD_TIME MarianFile MarianFile::open(const std::string& path, MappedFi
   MarianFile out;
   out.path_ = path;
   out.file_ = std::make_shared<const MappedFile>(MappedFile::open(path, access));
-  detail::MarianReader in(out.file_->bytes(), hw::quoted(path, 120));
+  detail::ByteReader in(out.file_->bytes(), hw::quoted(path, 120));
   if (const std::uint64_t version = in.number(8, "a version"); version != 1)
     fail(in.where(), "a Marian model of binary version 1", concat(version));
   const std::uint64_t count = in.number(8, "a count of items");
