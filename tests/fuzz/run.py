@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ HOSTILE = os.path.join(ROOT, "tests", "hostile")
 GOLDEN = os.path.join(ROOT, "tests", "golden")
 JSON_WORDS = ['"{"', '"}"', '"["', '"]"', '":"', '","', '"null"', '"true"', '"-1"', '"1e999"', '"NaN"', '"\\"\\""']
 MAX_LENGTH = {"gguf": 32768, "safetensors": 32768, "tokenizer_json": 16384, "sentencepiece": 8192, "chat_template": 4096, "config": 4096,
-              "saved_state": 40000, "calls": 100}
+              "model_bin": 8192, "saved_state": 40000, "calls": 100}
 
 
 def files(*patterns):
@@ -29,6 +30,34 @@ def files(*patterns):
             if os.path.getsize(path) <= 32768:
                 with open(path, "rb") as f:
                     yield f.read()
+
+
+def ctranslate2():
+    """A file of every type, with scales and an alias."""
+    def text(s):
+        return struct.pack("<H", len(s) + 1) + s.encode() + b"\0"
+
+    def tensor(name, shape, kind, data):
+        return text(name) + struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, kind, len(data)) + data
+
+    tensors = [tensor("decoder/layer_0/ffn/linear_0/weight", (2, 3), 1, b"abcdef"),
+               tensor("decoder/layer_0/ffn/linear_0/weight_scale", (2,), 0, struct.pack("<2f", 2, 4)),
+               tensor("decoder/num_heads", (), 2, b"\4\0"), tensor("decoder/eps", (), 0, struct.pack("<f", 0.5)),
+               tensor("encoder/conv1/weight", (2, 1, 1), 4, b"\0<\0<"), tensor("encoder/steps", (1,), 3, b"\1\0\0\0")]
+    return (struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(tensors)) + b"".join(tensors) + struct.pack("<I", 1)
+            + text("decoder/alias") + text("decoder/num_heads"))
+
+
+def marian():
+    """A file of every type, with settings."""
+    settings = b"type: transformer\ndim-vocabs:\n  - 3\n  - 3\ntransformer-heads: 1\ndim-emb: 2\nskip: false\n\0"
+    items = [("encoder_l1_self_Wq", 0x4101, (2, 2), b"abcd" + struct.pack("<f", 2)), ("Wemb", 0x4101, (3, 2), b"abcdef" + struct.pack("<f", 2)),
+             ("encoder_l1_self_bq", 0x404, (1, 2), struct.pack("<2f", 1, 2)), ("none_QuantMultA", 0x404, (1, 1), struct.pack("<f", 1)),
+             ("special:model.yml", 0x101, (len(settings),), settings)]
+    heads = b"".join(struct.pack("<4Q", len(n) + 1, kind, len(shape), len(data)) for n, kind, shape, data in items)
+    names = b"".join(n.encode() + b"\0" for n, *_ in items)
+    shapes = b"".join(struct.pack(f"<{len(shape)}i", *shape) for _, _, shape, _ in items)
+    return struct.pack("<2Q", 1, len(items)) + heads + names + shapes + struct.pack("<Q", 0) + b"".join(data for *_, data in items)
 
 
 def seeds(name):
@@ -49,6 +78,9 @@ def seeds(name):
         yield from files(HOSTILE + "/chat_template/*.jinja")
         with open(os.path.join(GOLDEN, "chat_templates", "golden.json"), encoding="utf-8") as f:
             yield from (t["template"].encode() for t in json.load(f)["templates"].values())
+    elif name == "model_bin":
+        yield b"\0" + ctranslate2()
+        yield b"\1" + marian()
     elif name == "saved_state":
         yield b"\1" + bytes(24)
         yield b"\1" + bytes(16) + bytes(8) + (3).to_bytes(8, "little") + bytes(12) + (4).to_bytes(8, "little") + bytes(200)

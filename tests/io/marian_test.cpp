@@ -82,6 +82,14 @@ TEST_F(MarianFile, TensorsAndSettings) {
   EXPECT_EQ(weights.vector("decoder_ff_logit_out_b", 2), (std::vector<float>{4, 5}));
 }
 
+TEST_F(MarianFile, IsToldFromOthersOfItsName) {
+  EXPECT_TRUE(hw::MarianFile::begins(folder_.file("model.bin", model({kSettings}))));
+  for (const std::string& other :
+       {std::string(), number(1).substr(0, 7), number(2), number(6), bytes_of(std::uint32_t{6}) + "\x0CWhisperSpec"})
+    EXPECT_FALSE(hw::MarianFile::begins(folder_.file("model.bin", other)));
+  EXPECT_FALSE(hw::MarianFile::begins("/no/such/file"));
+}
+
 TEST_F(MarianFile, RefusesWhatIsWrong) {
   const auto expect = [&](const std::string& bytes, const std::string& part) {
     EXPECT_NE(message(bytes).find(part), std::string::npos) << message(bytes);

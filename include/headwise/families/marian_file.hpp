@@ -23,7 +23,7 @@ struct MarianSsru {
     std::string path;
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
       const std::string name = entry.path().filename().string();
-      if (!name.starts_with("model") || !name.ends_with(".bin")) continue;
+      if (!name.starts_with("model") || !name.ends_with(".bin") || !MarianFile::begins(entry.path().string())) continue;
       if (!path.empty()) fail(hw::quoted(folder, 300), "one file model*.bin", "several");
       path = entry.path().string();
     }

@@ -20,6 +20,9 @@ class MarianFile {
   /// bytes behind the last item; no `special:model.yml`, or a line of it that is neither `key: value`, `key:` nor `  - value`.
   static MarianFile open(const std::string& path, MappedFile::Access access = MappedFile::Access::map);
 
+  /// Does a file begin as one of Marian's does (others call theirs model.bin, too)?
+  static bool begins(const std::string& path);
+
   /// The tensors, as f32 and under their names, in which `_lN_` is `.layer.N-1.` (`encoder_l1_self_Wq` is `encoder.layer.0.self_Wq`).
   /// Matrices come as (out, in), as Marian keeps those of 8 bits, whose shapes it gives the other way round; Wemb is (words, width).
   /// (1, n) is a vector. What quantises activations (`*_QuantMultA`) is left out.

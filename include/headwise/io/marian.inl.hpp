@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <set>
 
@@ -126,6 +128,12 @@ HEADWISE_LOAD_TIME MarianFile MarianFile::open(const std::string& path, MappedFi
   if (in.left() > 0) fail(in.where(), concat(in.left(), " bytes after the last item"));
   if (!settings) fail(in.where(), "the settings `special:model.yml`", "none");
   return out;
+}
+
+HEADWISE_LOAD_TIME bool MarianFile::begins(const std::string& path) {
+  std::array<char, 8> bytes{};
+  std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
+  return bytes == std::array<char, 8>{1};
 }
 
 HEADWISE_LOAD_TIME WeightSource MarianFile::weights() const {
