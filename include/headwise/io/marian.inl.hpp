@@ -132,8 +132,9 @@ HEADWISE_LOAD_TIME MarianFile MarianFile::open(const std::string& path, MappedFi
 
 HEADWISE_LOAD_TIME bool MarianFile::begins(const std::string& path) {
   std::array<char, 8> bytes{};
-  std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
-  return bytes == std::array<char, 8>{1};
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), bytes.size());
+  return file.gcount() == 8 && bytes == std::array<char, 8>{1};
 }
 
 HEADWISE_LOAD_TIME WeightSource MarianFile::weights() const {
