@@ -121,11 +121,13 @@ std::vector<Case::Row> Case::rows() const {
       out[static_cast<std::size_t>(b)].ids.push_back(ids[i]);
       out[static_cast<std::size_t>(b)].marks.push_back(types[i]);
       out[static_cast<std::size_t>(b)].columns.push_back(t);
-      const bool padded = model_type == "big_bird";  // its blocks are counted on the padded length, which callers give as axis 1
-      if (axes == 0 && !padded) continue;
+      // What callers give as axis 1: the padded length, on which its blocks are counted; the padding that the last token's row looks at.
+      const bool padded = model_type == "big_bird", sees_padding = model_type == "mobilebert";
+      if (axes == 0 && !padded && !sees_padding) continue;
       std::vector<float>& coords = out[static_cast<std::size_t>(b)].coords;
       coords.push_back(static_cast<float>(out[static_cast<std::size_t>(b)].ids.size() - 1));  // the position
       if (padded) coords.push_back(static_cast<float>(shape[1]));
+      if (sees_padding) coords.push_back(t + 1 < shape[1] && mask[i + 1] == 0 ? static_cast<float>(ids[i + 1]) : -1.0f);
       coords.insert(coords.end(), further.begin() + static_cast<std::ptrdiff_t>(i * axes), further.begin() + static_cast<std::ptrdiff_t>((i + 1) * axes));
     }
   return out;

@@ -9,10 +9,13 @@
 namespace hw {
 namespace detail {
 
-// Stands for a value of any type where only the form of an initialiser counts.
+// Stands for a value of any type where only the form of an initialiser counts. Never run; it has a body because clang looks for one where
+// the type is in an unnamed namespace and a std::optional of it is asked about.
 struct AnyValue {
   template <class T>
-  operator T() const;
+  operator T() const {
+    __builtin_unreachable();
+  }
 };
 template <class Derived>
 struct AnyBase {

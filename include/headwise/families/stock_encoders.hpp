@@ -13,6 +13,7 @@
 #include "headwise/families/fnet.hpp"
 #include "headwise/families/layoutlm.hpp"
 #include "headwise/families/longformer.hpp"
+#include "headwise/families/mobilebert.hpp"
 #include "headwise/families/modernbert.hpp"
 #include "headwise/families/mpnet.hpp"
 #include "headwise/families/nomic_bert.hpp"
@@ -27,7 +28,7 @@ namespace hw::families {
 inline void add_encoders(Zoo& zoo) {
   zoo.add<Bert>().add<Roberta>().add<DistilBert>().add<Electra>().add<Albert>().add<RemBert>().add<RoFormer>();
   zoo.add<Ernie>().add<LayoutLm>().add<NomicBert>().add<JinaV3>().add<EuroBert>().add<ModernBert>().add<Esm>();
-  zoo.add<FNet>().add<BigBird>().add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>();
+  zoo.add<FNet>().add<BigBird>().add<MpNet>().add<Deberta>().add<XlNet>().add<Longformer>().add<MobileBert>();
 }
 
 }  // namespace hw::families

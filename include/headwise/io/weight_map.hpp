@@ -36,6 +36,8 @@ class WeightRule {
   /// The two files are `blocks` (..., rows, n, 16) and `scales` (..., rows, n) of bytes, as gpt-oss keeps MXFP4: neighbouring values share
   /// a byte, the first in the low half. They become rows of 32 n values of that type. After a slice, before the others.
   WeightRule& mxfp4();
+  /// The two files are (n, a) and (b, n): the columns of the first, and behind them the rows of the second as b more. Before the others.
+  WeightRule& beside();
   /// Adds a constant: Hugging Face keeps Gemma's norm weights minus 1.
   WeightRule& plus(float value);
   /// Any function of each value; `label` tells it from others.
@@ -45,7 +47,7 @@ class WeightRule {
   friend class WeightMap;
   friend class Weights;
   struct Operation {
-    enum class Kind { flatten, transpose, rows, part, interleaved, unpermute_rotary, slice, mxfp4, apply } kind;
+    enum class Kind { flatten, transpose, rows, part, interleaved, unpermute_rotary, slice, mxfp4, beside, apply } kind;
     index_t a = 0, b = 0, c = 0, d = 0;
     std::string label;
     std::function<float(float)> function;

@@ -89,6 +89,10 @@ HEADWISE_LOAD_TIME WeightRule& WeightRule::mxfp4() {
   operations_.push_back({Operation::Kind::mxfp4, 0, 0, 0, 0, "mxfp4", {}});
   return *this;
 }
+HEADWISE_LOAD_TIME WeightRule& WeightRule::beside() {
+  operations_.push_back({Operation::Kind::beside, 0, 0, 0, 0, "beside", {}});
+  return *this;
+}
 HEADWISE_LOAD_TIME WeightRule& WeightRule::plus(float value) {
   return apply(concat("plus ", value), [value](float x) { return x + value; });
 }

@@ -63,10 +63,11 @@ struct Weights::Values {
   void apply(const WeightRule::Operation& op) {
     using Kind = WeightRule::Operation::Kind;
     const bool by_rows = op.kind != Kind::flatten && op.kind != Kind::transpose && op.kind != Kind::slice && op.kind != Kind::mxfp4 &&
-                         op.kind != Kind::apply;
+                         op.kind != Kind::beside && op.kind != Kind::apply;
     if (by_rows && shape.empty()) fail(label, "a tensor with rows", "a single value");
     switch (op.kind) {
       case Kind::slice:
+      case Kind::beside:
       case Kind::mxfp4: return;  // done when the tensor was taken from the file
       case Kind::flatten: return flatten(op.a);
       case Kind::transpose:
@@ -166,6 +167,30 @@ namespace detail {
   return out;
 }
 
+// One tensor (n, a + b) of floats, from (n, a) and (b, n).
+[[gnu::cold]] inline std::shared_ptr<const std::vector<float>> join_beside(std::vector<RawTensor>& parts, std::string_view label) {
+  if (parts.size() != 2 || parts[0].shape.size() != 2 || parts[1].shape.size() != 2 || parts[0].shape[0] != parts[1].shape[1])
+    fail(label, "matrices (n, a) and (b, n)",
+         concat(shape_string(parts[0].shape), parts.size() > 1 ? " and " : "", parts.size() > 1 ? shape_string(parts[1].shape) : ""));
+  const index_t n = parts[0].shape[0], a = parts[0].shape[1], b = parts[1].shape[0], cols = checked_add(a, b, label);
+  auto out = std::make_shared<std::vector<float>>(static_cast<std::size_t>(checked_mul(n, cols, label)));
+  std::vector<float> row(static_cast<std::size_t>(n));
+  const auto read = [](const RawTensor& t, index_t i, index_t n, float* to) {
+    const BlockSize block = block_size(t.type);
+    ref::dequantise_row(t.type, t.bytes.data() + i * n / block.elements * block.bytes, n, to);
+  };
+  for (index_t i = 0; i < n; ++i) read(parts[0], i, a, out->data() + i * cols);
+  for (index_t j = 0; j < b; ++j) {
+    read(parts[1], j, n, row.data());
+    for (index_t i = 0; i < n; ++i) (*out)[static_cast<std::size_t>(i * cols + a + j)] = row[static_cast<std::size_t>(i)];
+  }
+  parts[0].type = DType::f32;
+  parts[0].shape = {n, cols};
+  parts[0].bytes = std::as_bytes(std::span(*out));
+  parts.pop_back();
+  return out;
+}
+
 }  // namespace detail
 
 // Takes the tensors of a place from the file, stacked, and applies the rule.
@@ -174,11 +199,12 @@ HEADWISE_LOAD_TIME Weights::Values Weights::load(const Place& place, const std::
   Values out;
   out.label = label;
   const WeightRule::Operation* slice = nullptr;
-  bool mxfp4 = false;
+  bool mxfp4 = false, beside = false;
   if (place.rule)
     for (const WeightRule::Operation& op : place.rule->operations_) {
       if (op.kind == WeightRule::Operation::Kind::slice) slice = &op;
       mxfp4 = mxfp4 || op.kind == WeightRule::Operation::Kind::mxfp4;
+      beside = beside || op.kind == WeightRule::Operation::Kind::beside;
     }
 
   bool same_type = true;
@@ -207,6 +233,10 @@ HEADWISE_LOAD_TIME Weights::Values Weights::load(const Place& place, const std::
     parts.push_back(std::move(part));
   }
   if (mxfp4) out.buffer = detail::join_mxfp4(parts, label);
+  if (beside) {
+    out.buffer = detail::join_beside(parts, label);
+    same_type = true;
+  }
 
   out.type = parts[0].type;
   out.shape = parts[0].shape;

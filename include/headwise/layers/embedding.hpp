@@ -66,9 +66,15 @@ class Embedding {
     // (1 - 0.15 * 0.8) / (1 - this id's share of the sequence). Below 0: off.                           doi:10.1126/science.ade2574
     std::int32_t mask_id = -1;
     std::int32_t zero_id = -1;  // E's row of this id is 0: a decoder that begins with no word
+    // `projection` (of the tokens) gets E's rows of the next, this and the previous token side by side, zeros beyond the ends of the
+    // sequence. A caller who pads, and whose reference looks at the padding, gives what follows the last token as axis 1 of its coordinates
+    // (an id; below 0: nothing). For encoders.                                                          MobileBERT, arXiv:2004.02984
+    bool trigram = false;
     bool affine = false;  // at the end x = (x + shift) gain, channel by channel: weights `shift`, `gain` (hidden_size)
 
     index_t width() const noexcept { return embedding_size > 0 ? embedding_size : hidden_size; }
+    /// Columns that the projection reads.
+    index_t projected() const noexcept { return trigram ? 3 * width() : width(); }
   };
 
   Embedding(const Config& c, const Build& b);
@@ -79,6 +85,7 @@ class Embedding {
   const Config& config() const noexcept { return config_; }
 
  private:
+  View trigrams(ConstView x, const Frame& f) const;
   void add_tables(View x, const Frame& f) const;
 
   Config config_;

@@ -21,6 +21,8 @@ inline const Embedding::Config& checked(const Embedding::Config& c, const Build&
   if (c.positions < 0 || c.types < 0) fail(b.path("weight"), "positions and types of at least 0", shape_string({c.positions, c.types}));
   if (c.width() != c.hidden_size && c.projection == Embedding::Projection::none)
     fail(b.path("weight"), concat("a projection from ", c.width(), " to ", c.hidden_size, " columns"), "none");
+  if (c.trigram && c.projection != Embedding::Projection::tokens)
+    fail(b.path("weight"), "a projection of the tokens, which reads three rows", "none");
   if (c.sinusoid_steps < 0 || (c.sinusoid_steps > 0 && c.hidden_size % 2 != 0))
     fail(b.path("weight"), "sinusoids of at least 0 steps, and an even width for them", shape_string({c.sinusoid_steps, c.hidden_size}));
   for (const CoordTable& table : c.tables)
@@ -42,7 +44,7 @@ HEADWISE_LOAD_TIME Embedding::Embedding(const Config& c, const Build& b)
   if (c.sinusoid_steps > 0)
     for (index_t i = 0; i < width / 2; ++i)
       frequencies_.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(c.sinusoid_steps)));
-  if (c.projection != Projection::none) projection_.emplace(c.width(), c.hidden_size, c.projection_bias, b.scope("projection"));
+  if (c.projection != Projection::none) projection_.emplace(c.projected(), c.hidden_size, c.projection_bias, b.scope("projection"));
   if (c.affine) shift_ = b.vector("shift", c.hidden_size), gain_ = b.vector("gain", c.hidden_size);
 }
 
@@ -71,7 +73,7 @@ HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const
     }
   }
   const auto norm = [&](View rows) { std::visit([&](const auto& n) { n.forward(rows, rows, f); }, norm_); };
-  if (config_.projection == Projection::tokens) projection_->forward(x, stream, f);
+  if (config_.projection == Projection::tokens) projection_->forward(config_.trigram ? trigrams(x, f) : x, stream, f);
   const View sum = config_.projection == Projection::tokens ? stream : x;
   add_tables(sum, f);
   norm(sum);
@@ -82,6 +84,28 @@ HEADWISE_INLINE void Embedding::forward(ConstView vectors, const Frame& f) const
       f.step.kernels.elementwise.gate(Activation::identity, gain_.data(), stream.cols, stream.row(t), stream.stride, 1, stream.cols,
                                       stream.row(t), stream.stride);
     }
+}
+
+// [x_{t+1}, x_t, x_{t-1}]
+HEADWISE_INLINE View Embedding::trigrams(ConstView x, const Frame& f) const {
+  const TokenSet& tokens = f.tokens();
+  const index_t n = x.cols;
+  const View out = f.step.arena.take_view(x.rows, 3 * n);
+  for (const RowRange rows : tokens.sequences)
+    for (index_t t = rows.begin; t < rows.end; ++t) {
+      std::fill_n(out.row(t), out.cols, 0.0f);
+      std::copy_n(x.row(t), n, out.row(t) + n);
+      if (t > rows.begin) std::copy_n(x.row(t - 1), n, out.row(t) + 2 * n);
+      if (t + 1 < rows.end) {
+        std::copy_n(x.row(t + 1), n, out.row(t));
+      } else if (tokens.axes > 1) {
+        const auto after = static_cast<index_t>(std::lround(tokens.coord[static_cast<std::size_t>(t * tokens.axes + 1)]));
+        if (after >= tokens_.count())
+          fail(concat("forward: row ", t), concat("a following id below ", tokens_.count()), std::to_string(after));
+        if (after >= 0) tokens_.row(after, config_.scale, false, out[t].first(static_cast<std::size_t>(n)), f.step);
+      }
+    }
+  return out;
 }
 
 HEADWISE_INLINE void Embedding::add_tables(View x, const Frame& f) const {

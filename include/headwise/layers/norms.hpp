@@ -85,20 +85,64 @@ class LayerNorm {
   std::string where_;
 };
 
+/// y = x * w + b, in the place of a norm: nothing is measured                     "NoNorm" of MobileBERT, arXiv:2004.02984
+/// Weights: `weight`, `bias` (d).
+class Affine {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    index_t size = 0;
+  };
+
+  Affine(const Config& c, const Build& b) : weight_(b.vector("weight", c.size)), bias_(b.vector("bias", c.size)), where_(b.path("")) {}
+
+  /// Error: rows of another width than Config::size.
+  void forward(ConstView x, View y, const Frame& f) const {
+    detail::check_width(where_, "input", x.cols, static_cast<index_t>(weight_.size()));
+    f.step.parallel_rows(x.rows, x.cols, [&](index_t begin, index_t end) {
+      const kernels::ElementwiseKernels& kernel = f.step.kernels.elementwise;
+      kernel.gate(Activation::identity, weight_.data(), 0, x.row(begin), x.stride, end - begin, x.cols, y.row(begin), y.stride);
+      for (index_t t = begin; t < end; ++t) kernel.add(y.row(t), bias_.data(), y.row(t), y.cols);
+    });
+  }
+
+ private:
+  std::vector<float> weight_, bias_;
+  std::string where_;
+};
+
 /// A norm that is chosen by the configuration.
-using AnyNorm = std::variant<NoNorm, RmsNorm, LayerNorm>;
-using AnyNormConfig = std::variant<NoNorm::Config, RmsNorm::Config, LayerNorm::Config>;
+using AnyNorm = std::variant<NoNorm, RmsNorm, LayerNorm, Affine>;
+using AnyNormConfig = std::variant<NoNorm::Config, RmsNorm::Config, LayerNorm::Config, Affine::Config>;
 
 inline AnyNorm make_norm(const AnyNormConfig& config, const Build& b) {
   if (const auto* c = std::get_if<RmsNorm::Config>(&config)) return RmsNorm(*c, b);
   if (const auto* c = std::get_if<LayerNorm::Config>(&config)) return LayerNorm(*c, b);
+  if (const auto* c = std::get_if<Affine::Config>(&config)) return Affine(*c, b);
   return NoNorm();
 }
+
+/// The same as a part: one type of block for checkpoints with one norm or another.
+class ChosenNorm {
+ public:
+  static constexpr Couples couples = Couples::nothing;
+  struct Config {
+    AnyNormConfig norm{};
+  };
+  ChosenNorm(const Config& c, const Build& b) : norm_(make_norm(c.norm, b)) {}
+  void forward(ConstView x, View y, const Frame& f) const {
+    std::visit([&](const auto& norm) { norm.forward(x, y, f); }, norm_);
+  }
+
+ private:
+  AnyNorm norm_;
+};
 
 /// The width of its rows; 0 for NoNorm, which takes any.
 inline index_t size_of(const AnyNormConfig& config) noexcept {
   if (const auto* c = std::get_if<RmsNorm::Config>(&config)) return c->size;
   if (const auto* c = std::get_if<LayerNorm::Config>(&config)) return c->size;
+  if (const auto* c = std::get_if<Affine::Config>(&config)) return c->size;
   return 0;
 }
 

@@ -133,6 +133,7 @@ Stack<Kinds...>::Stack(Config config, const Build& b, std::shared_ptr<Executor> 
       embedding_(config_.embedding, b.scope("embedding")),
       norm_(NoNorm()) {
   if (config_.blocks.empty()) fail("blocks", "at least one", "none");
+  if (couples <= Couples::past && config_.embedding.trigram) fail("embedding: trigram", "an Encoder", "a Decoder");
   blocks_.reserve(config_.blocks.size());
   for (std::size_t i = 0; i < config_.blocks.size(); ++i) blocks_.push_back(make_block(config_.blocks[i], b.scope(concat("layers.", i))));
   norm_ = make_norm(config_.norm, b.scope("norm"));

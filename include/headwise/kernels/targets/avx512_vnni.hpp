@@ -19,8 +19,8 @@ HEADWISE_HOT Vi dot(Vi acc, Vb w, Vb x) {
 }
 
 // (A deduced type of the array would land in .data.)
-inline constexpr std::array<DType, 7> kFusedTypes{DType::q4_0, DType::q4_1, DType::q2_k, DType::q3_k,
-                                                  DType::q4_k, DType::q6_k, DType::mxfp4};
+inline constexpr std::array<DType, 10> kFusedTypes{DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q2_k, DType::q3_k,
+                                                   DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4};
 
 HEADWISE_END_TARGET
 #endif
