@@ -1,7 +1,7 @@
 // Continues a prompt, answers a question, or scores a text.
 //
 //   generate --model PATH (--prompt TEXT | --ids 1,2,3 | --chat TEXT) [--max-new-tokens N] [--temperature T ...] [--beams N]
-//   [--grammar FILE] [--score] [--json]
+//   [--lookup N] [--grammar FILE] [--score] [--json]
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -12,6 +12,7 @@
 #include "headwise/auto.hpp"
 #include "headwise/generate/beam.hpp"
 #include "headwise/generate/grammar_constraint.hpp"
+#include "headwise/generate/speculative.hpp"
 #include "headwise/io/convert.hpp"
 #include "support/program.hpp"
 
@@ -21,6 +22,7 @@ struct Arguments {
   std::string model, prompt, ids, question, weights, grammar, kv = "f32";
   int threads = 0;
   double expert_budget = -1;  // MB; below 0: none
+  hw::index_t lookup = 0;     // drafts a step; 0: none
   bool ignore_eos = false, score = false, json = false, explain = false, bf16_activations = false;
   hw::GenerateOptions options;
   hw::BeamOptions beams{.num_beams = 0};  // 0: no search
@@ -56,6 +58,45 @@ int search(Arguments& a, const hw::TextModel& model, const std::vector<std::int3
     std::cout << text << '\n';
   }
   return 0;
+}
+
+// The same text as without, several tokens a step where the text repeats itself.
+int generate_with_lookup(Arguments& a, const hw::TextModel& model, const std::vector<std::int32_t>& ids, double load_s) {
+  if (!a.ignore_eos) a.options.stop_ids = model.stop_ids();
+  const bool reads = model.model().encoder() != nullptr;  // then the ids are its source
+  hw::StateSet state = reads ? model.model().encode({.ids = ids}) : model.model().make_state();
+  hw::StreamDecoder decoder(model.tokenizer());
+  std::string text;
+  const auto show = [&](const std::string& piece) {
+    text += piece;
+    if (!a.json) std::cout << piece << std::flush;
+  };
+  const auto start = std::chrono::steady_clock::now();
+  double prefill_s = 0;
+  program::catch_interrupt();
+  const hw::PromptLookup from_text;
+  const auto made = hw::generate_speculative(model.model(), state, reads ? model.start_ids() : ids, from_text, a.options, a.lookup,
+                                             [&](std::int32_t id) {
+                                               if (prefill_s == 0) prefill_s = seconds_since(start);
+                                               show(decoder.push(id));
+                                               return !program::interrupted();
+                                             });
+  const double decode_s = seconds_since(start) - prefill_s;
+  show(decoder.finish());
+  if (a.json)
+    std::cout << hw::Json::object({{"ids", made.ids},
+                                   {"text", text},
+                                   {"prompt_ids", ids},
+                                   {"finish", hw::name_of(made.finish)},
+                                   {"steps", made.steps},
+                                   {"drafted", made.drafted},
+                                   {"accepted", made.accepted},
+                                   {"load_s", load_s},
+                                   {"prefill_s", prefill_s},
+                                   {"decode_s", decode_s}})
+                     .dump();
+  std::cout << '\n';
+  return program::interrupted() ? 130 : 0;
 }
 
 hw::FollowGrammar follow(const std::string& path, const hw::TextModel& model) {
@@ -94,6 +135,7 @@ int run(Arguments a) {
   if (a.beams.num_beams > 0) return search(a, model, ids, load_s);
 
   if (!a.grammar.empty()) a.options.sampling.processors.add(follow(a.grammar, model));
+  if (a.lookup > 0) return generate_with_lookup(a, model, ids, load_s);
   program::catch_interrupt();
   hw::TextStream stream = model.generate_ids(ids, a.options, a.ignore_eos);
   std::string text;
@@ -131,10 +173,14 @@ int main(int argc, char** argv) {
   input->require_option(1);
   app.add_option("--max-new-tokens", a.options.max_new_tokens, "at most so many");
   app.add_option("--threads", a.threads, "0: all");
+  auto* lookup = app.add_option("--lookup", a.lookup,
+                                "guess up to so many tokens from what followed the last ones before, and check them in one step: the same text")
+                     ->check(CLI::Range(0, 64));
   auto* temperature = app.add_option("--temperature", s.temperature, "0: greedy");
   app.add_option("--beams", a.beams.num_beams, "beam search with so many beams; the text comes at the end")
       ->check(CLI::Range(1, 1024))
-      ->excludes(temperature);
+      ->excludes(temperature)
+      ->excludes(lookup);
   app.add_option("--length-penalty", a.beams.length_penalty, "of beam search: above 0 favours long texts");
   app.add_option("--top-k", s.top_k, "0: off");
   app.add_option("--top-p", s.top_p, "1: off");
@@ -145,7 +191,7 @@ int main(int argc, char** argv) {
   app.add_option("--grammar", a.grammar, "a file that the answer follows: .json is a JSON Schema, others are GBNF")
       ->check(CLI::ExistingFile);
   app.add_option("--seed", s.seed, "of the random numbers");
-  app.add_option("--stop", a.options.stop_strings, "the text ends before this");
+  app.add_option("--stop", a.options.stop_strings, "the text ends before this")->excludes(lookup);
   app.add_option("--weights", a.weights, "store weights as f32, f16, bf16, q8_0, q4_0 or q4_k");
   app.add_option("--kv", a.kv, "keep keys and values as f32, f16, bf16 or q8_0");
   app.add_option("--expert-budget", a.expert_budget, "at most so many MB of experts in memory; the others are read when they are chosen")

@@ -20,8 +20,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HOSTILE = os.path.join(ROOT, "tests", "hostile")
 GOLDEN = os.path.join(ROOT, "tests", "golden")
 JSON_WORDS = ['"{"', '"}"', '"["', '"]"', '":"', '","', '"null"', '"true"', '"-1"', '"1e999"', '"NaN"', '"\\"\\""']
+SCHEMAS = [
+    {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", 1, None]}}, "required": ["a"], "additionalProperties": False},
+    {"type": "array", "items": {"$ref": "#/$defs/n"}, "minItems": 1, "maxItems": 3, "$defs": {"n": {"anyOf": [{"type": "string"}, True]}}},
+    {"prefixItems": [{"const": "a"}], "type": "array"},
+]
 MAX_LENGTH = {"gguf": 32768, "safetensors": 32768, "tokenizer_json": 16384, "sentencepiece": 8192, "chat_template": 4096, "config": 4096,
-              "model_bin": 8192, "saved_state": 40000, "calls": 100}
+              "model_bin": 8192, "grammar": 2048, "wav": 4096, "saved_state": 40000, "calls": 100}
 
 
 def files(*patterns):
@@ -60,6 +65,17 @@ def marian():
     return struct.pack("<2Q", 1, len(items)) + heads + names + shapes + struct.pack("<Q", 0) + b"".join(data for *_, data in items)
 
 
+def wavs():
+    """A file of every coding."""
+    for coding, bits, channels in [(1, 8, 1), (1, 16, 2), (1, 24, 1), (1, 32, 1), (3, 32, 2), (0xFFFE, 16, 1)]:
+        block = channels * bits // 8
+        form = struct.pack("<HHIIHH", coding, channels, 8000, 8000 * block, block, bits)
+        if coding == 0xFFFE:
+            form += struct.pack("<HHIH", 22, 16, 4, 1) + bytes.fromhex("000000001000800000aa00389b71")
+        body = b"WAVE" + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", 24) + bytes(24)
+        yield b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def seeds(name):
     hf = os.path.join(HOSTILE, "base", "hf")
     if name == "safetensors":
@@ -78,6 +94,11 @@ def seeds(name):
         yield from files(HOSTILE + "/chat_template/*.jinja")
         with open(os.path.join(GOLDEN, "chat_templates", "golden.json"), encoding="utf-8") as f:
             yield from (t["template"].encode() for t in json.load(f)["templates"].values())
+    elif name == "grammar":
+        yield from (b"\0" + data + b" a1" for data in files(HOSTILE + "/grammar/*.gbnf"))
+        yield from (b"\1" + json.dumps(schema).encode() for schema in SCHEMAS)
+    elif name == "wav":
+        yield from wavs()
     elif name == "model_bin":
         yield b"\0" + ctranslate2()
         yield b"\1" + marian()

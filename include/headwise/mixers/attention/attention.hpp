@@ -18,7 +18,7 @@ namespace hw {
 
 /// The run-time choices of attention, beside its projection's.
 struct AttentionOptions {
-  std::optional<float> scale;       // absent: 1 / sqrt(head_dim)
+  std::optional<float> scale{};     // absent: 1 / sqrt(head_dim)
   float soft_cap = 0.0f;            // attn_logit_softcapping: s = cap tanh(s / cap); 0: none
   float alibi = 0.0f;               // s += alibi slope_head (e - i); 0: none                        arXiv:2108.12409
   RelativeBias::Config relative{};  // s += B_head[bucket(e - i)]; 0 buckets: none                       T5, arXiv:1910.10683
